@@ -1,0 +1,65 @@
+# Killick's chores. "make demo" and "make test" need Go, make and git, nothing
+# else: what they need besides, they build and cache outside git.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# A static binary: the image holds nothing else.
+BUILD   := CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)'
+ENVCTL  := $(GO) run ./internal/testenv/envctl
+TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
+# Packages without I/O, which the race detector can check in seconds.
+PURE    := ./internal/drift ./internal/config ./internal/health ./internal/report ./internal/policy ./notify
+FUZZTIME ?= 30s
+# The oracle's long run: each seed is one case, and the same one every time.
+ORACLE_CASES ?= 20000
+ORACLE_SEED  ?= 300001
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint demo controlplane bench fuzz update
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/killick, a static binary
+	@mkdir -p bin
+	$(BUILD) -o bin/killick ./cmd/killick
+
+demo: build controlplane ## show the main job on a local control plane
+	$(GO) run ./internal/testenv/demo -killick bin/killick
+
+test: controlplane ## run all tests on one local control plane
+	$(ENVCTL) exec -- $(GO) test ./...
+	cd internal/testenv/parity && $(GO) test ./...
+	cd internal/testenv/bench && $(GO) test ./...
+
+race: ## run the packages without I/O under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race $(PURE)
+
+lint: ## run go vet, the linters and the formatter's check
+	$(GO) vet ./...
+	cd internal/testenv/controlplane && $(GO) vet -trimpath ./... # the flags of its build, or all of Kubernetes is compiled again
+	cd internal/testenv/parity && $(GO) vet ./...
+	cd internal/testenv/bench && $(GO) vet ./...
+	cd internal/testenv/bench/argo && $(GO) vet ./...
+	$(TOOLS) golangci-lint run ./...
+
+controlplane: ## build and cache etcd, the API server and its controllers (minutes, once)
+	$(ENVCTL) build
+
+bench: build controlplane ## measure speed and memory beside the peers (BENCH_FLAGS=-help lists the flags)
+	@mkdir -p bin/peers
+	cd internal/testenv/bench && $(GO) build -o ../../../bin/bench . && $(GO) build -o ../../../bin/peers/ ./flux ./plain
+	cd internal/testenv/bench/argo && $(GO) build -o ../../../../bin/peers/argo .
+	bin/bench $(BENCH_FLAGS)
+
+fuzz: controlplane ## run every fuzz target for FUZZTIME (30s), then the oracle's ORACLE_CASES (20000)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "== $$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$package || exit 1; \
+	  done; done
+	$(GO) run ./internal/testenv/oracle -cases $(ORACLE_CASES) -seed $(ORACLE_SEED)
+
+update: controlplane ## rewrite golden files and generated schemas; review the diff
+	$(ENVCTL) exec -- $(GO) test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | sed 's|^|./|; s|/[^/]*$$||' | sort -u) -args -update
