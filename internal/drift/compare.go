@@ -1,0 +1,546 @@
+package drift
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// Comparison is what comparing one desired object needs.
+type Comparison struct {
+	App         App
+	Object      Object
+	Observation Observation
+	PartOf      string // the app's ApplySet id
+	// Noise tells hands from programs; the zero value is the built-in table.
+	Noise Noise
+	// Family are the ApplySet ids of all apps of this installation: an object of
+	// another app is handed over, not foreign.
+	Family map[string]string
+	// Entry is the object's inventory entry, if any.
+	Entry *Entry
+	// Row is the memo of the last state confirmed in sync, if any.
+	Row *Row
+	// DesiredHash is today's value of what the row recorded.
+	DesiredHash string
+	// Digest gives today's value likewise; it costs much and is rarely asked for.
+	Digest func() string
+}
+
+// Compare says how one desired object and its observation differ. It asks
+// nobody: the API server's own prediction stands in the observation.
+func Compare(c Comparison) Change {
+	change := Change{ID: c.Object.ID, Version: c.Object.Version}
+	switch c.Observation.State {
+	case Unreadable:
+		change.Err = cmp.Or(c.Observation.Err, errors.New("the object could not be read"))
+		return change
+	case Absent:
+		return missing(c, change)
+	}
+	live := c.Observation.Live
+	if live == nil && c.Observation.Prediction == ByMemo {
+		return confirmed(c, change)
+	}
+	change.UID, change.ResourceVersion = UIDOf(live), ResourceVersionOf(live)
+	entries, err := c.Noise.read(live)
+	if err != nil {
+		change.Err = err
+		return change
+	}
+	change.Ownership = ownershipOf(c, live, entries)
+	if c.Observation.Prediction == ByMemo {
+		change.Findings = c.Observation.Memo.Findings
+		return settle(change)
+	}
+	change.Terminating = metadata(live)["deletionTimestamp"] != nil
+	if change.Terminating {
+		change.Findings = append(change.Findings,
+			fmt.Sprintf("is being deleted since %v", metadata(live)["deletionTimestamp"]))
+	}
+	if c.Object.Nondeterministic {
+		change.CreateOnly = true
+		change.Findings = append(change.Findings,
+			saidNondeterministic)
+		return settle(change)
+	}
+	fields, err := fieldChanges(c, entries, &change)
+	if err != nil {
+		change.Err = err
+		return change
+	}
+	change.Fields = maskFields(c.Object.ID, fields)
+	if change.Ownership.Recreated {
+		change.Findings = append(change.Findings,
+			saidRecreated)
+	}
+	if change.Ownership.Tracked && change.Ownership.PartOf == "" {
+		change.Findings = append(change.Findings, saidStripped)
+	}
+	return settle(change)
+}
+
+// settle derives type and cause from the fields that are left. Equality that the
+// API server did not confirm is believed when the server only judged who asks or
+// what admission thinks of it; it is said in a finding. When the server found the
+// manifest itself impossible and no difference explains why, the object is
+// Unknown.
+func settle(change Change) Change {
+	change.Type, change.Cause = InSync, CauseNone
+	for _, field := range change.Fields {
+		change.Type = Modified
+		change.Cause |= field.Cause
+	}
+	switch {
+	case change.Type == Modified:
+	case change.Terminating:
+		change.Type, change.Cause = Modified, CauseLive
+	case change.Err == nil:
+	case errors.Is(change.Err, ErrForbidden) || errors.Is(change.Err, ErrDenied):
+		said := "compared locally, because the API server refused the dry-run: " + change.Err.Error()
+		if !slices.Contains(change.Findings, said) {
+			change.Findings = append(slices.Clone(change.Findings), said)
+		}
+	default:
+		change.Type = Unknown
+	}
+	return change
+}
+
+// confirmed is the change of an object that nobody has written since its memo row
+// was made: that row says all there is to say.
+func confirmed(c Comparison, change Change) Change {
+	row := c.Observation.Memo
+	change.Type, change.UID, change.ResourceVersion, change.Findings = InSync, row.UID, row.Version, row.Findings
+	change.Ownership = Ownership{Tracked: true, PartOf: c.PartOf, LabelOwned: true, Autoscaled: c.Observation.Autoscaled}
+	return change
+}
+
+// missing judges an absent object. A Job with a TTL that was applied from this
+// very manifest finished and was removed by the TTL controller.
+func missing(c Comparison, change Change) Change {
+	if Expires(c.Object) && c.ran() {
+		change.Type, change.Ownership.Tracked = InSync, true
+		if c.Entry != nil && c.Entry.Finished != "" && !sameKey(c.Entry.Finished, c.DesiredHash) {
+			change.Findings = []string{"finished and was removed; the key of the stored hashes was lost since, so whether Git wants another one cannot be told"}
+		}
+		return change
+	}
+	change.Type, change.Cause = Missing, CauseGit
+	change.Unverified = c.Observation.Prediction == Unverified
+	change.Err = c.Observation.Err
+	if c.Entry != nil && c.Entry.UID != "" {
+		change.Ownership.Tracked = true
+		if Expires(c.Object) && c.Entry.Finished != "" {
+			return change // the one that ran was another: Git wants a new one
+		}
+		change.Cause = CauseLive
+		change.Findings = append(change.Findings, saidDeleted)
+	}
+	return change
+}
+
+// Expires says that the TTL controller removes the object once it has finished: a
+// Job with a TTL. Creating it again would run it again.
+func Expires(object Object) bool {
+	spec, _ := object.Manifest["spec"].(map[string]any)
+	return object.ID.GroupKind() == "Job.batch" && spec["ttlSecondsAfterFinished"] != nil
+}
+
+// ran says that a Job was applied from this very manifest: the inventory remembers,
+// or the cache does. When the key of the hashes was lost nobody can tell, and a Job
+// that may have run does not run again.
+func (c Comparison) ran() bool {
+	if c.Entry != nil && c.Entry.Finished != "" {
+		return c.Entry.Finished == c.DesiredHash || !sameKey(c.Entry.Finished, c.DesiredHash)
+	}
+	return c.unmoved()
+}
+
+// unmoved says that Git wants what it wanted when the memo row was written.
+func (c Comparison) unmoved() bool {
+	return c.Row != nil && c.DesiredHash != "" && c.Row.DesiredHash == c.DesiredHash
+}
+
+// fieldChanges finds the differences against the server's prediction, or
+// locally where there is none, and the additions by other managers.
+func fieldChanges(c Comparison, entries []managed, change *Change) ([]FieldChange, error) {
+	var found []rawChange
+	var ours, shape *fieldpath.Set
+	var refusal *Refusal
+	switch {
+	case c.Observation.Predicted != nil:
+		predicted, err := c.Noise.read(c.Observation.Predicted)
+		if err != nil {
+			return nil, err
+		}
+		ours, shape = ownFields(predicted), structure(entries, predicted)
+		diff := differ{root: shape}
+		diff.object(c.Observation.Predicted, c.Observation.Live)
+		rewritten := c.rewritten(ours)
+		if len(rewritten) > 0 {
+			change.Findings = append(change.Findings, sayRewritten(rewritten))
+		}
+		found = append(c.judgeable(c.withoutQuiet(diff.found), rewritten, ours, entries), c.keptAccountName(entries)...)
+		if change.Ownership.Tracked && !change.Ownership.Recreated {
+			change.Findings = append(change.Findings, lostOwnership(ours, entries, len(found) == 0)...)
+		}
+	case errors.As(c.Observation.Err, &refusal), c.Observation.Err == nil && c.Observation.Prediction == ByComparison:
+		local := localDiff(c.Object.Manifest, c.Observation.Live, entries, c.Row != nil && !c.unmoved())
+		ours, shape, found = local.ours, local.root, local.found
+		change.Err = c.Observation.Err
+		change.Immutable = immutablePaths(c.Observation.Err)
+	default:
+		return nil, cmp.Or(c.Observation.Err, errors.New("nobody said what an apply would store"))
+	}
+	fields := c.explain(found, entries, shape)
+	if c.Observation.Predicted == nil {
+		claimed(fields, found, entries, shape)
+	}
+	added := c.additions(entries, ours, shape, fields, change.Ownership.Tracked)
+	fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return covered(added, f.Path) })
+	fields = append(fields, added...)
+	fields = append(fields, c.rescaled(entries, shape, fields)...)
+	if !change.Ownership.Tracked {
+		fields = withoutMembership(fields, change.Ownership)
+		for i := range fields {
+			fields[i].Cause = CauseGit // never ours: Git asks for something new
+		}
+	}
+	slices.SortFunc(fields, func(a, b FieldChange) int { return cmp.Compare(a.Path.Pointer(), b.Path.Pointer()) })
+	return fields, nil
+}
+
+// withoutQuiet leaves out what the server changes beside our fields: it counts a
+// DaemonSet's templates in an annotation, for example.
+func (c Comparison) withoutQuiet(found []rawChange) []rawChange {
+	return slices.DeleteFunc(found, func(raw rawChange) bool {
+		_, wanted := valueAt(c.Object.Manifest, raw.path)
+		return !wanted && c.Noise.isQuiet(pathOf(raw.path))
+	})
+}
+
+// rescaled finds replicas that somebody set by hand where Git names none. The scale
+// subresource leaves no trace in managedFields when nobody owned the field
+// (apiserver, fieldmanager/scalehandler.go), so only the memo can tell; an
+// autoscaler may always write it.
+func (c Comparison) rescaled(entries []managed, shape *fieldpath.Set, found []FieldChange) []FieldChange {
+	path := fieldpath.MakePathOrDie("spec", "replicas")
+	live, present := valueAt(c.Observation.Live, path)
+	_, wanted := valueAt(c.Object.Manifest, path)
+	if c.Row == nil || c.Row.Replicas == nil || c.Row.UID != UIDOf(c.Observation.Live) || c.Observation.Autoscaled ||
+		wanted || !present || equalValues(live, *c.Row.Replicas) || covered(found, replicasPath) {
+		return nil
+	}
+	if owner(entries, shape, path).manager != "" {
+		return nil // its manager's class has said what it is
+	}
+	return []FieldChange{{
+		Path: replicasPath, Op: OpAdd, Live: live, Cause: CauseLive, Addition: true,
+		Note: fmt.Sprintf("scaled from %d; the scale subresource does not record by whom", *c.Row.Replicas),
+	}}
+}
+
+// claimed marks what Git dropped and a person or program applied too: as long as
+// their entry names it, an apply leaves it there, or the keys of it alone, which
+// the server refuses (`containers[0].image: Required value`).
+func claimed(fields []FieldChange, found []rawChange, entries []managed, shape *fieldpath.Set) {
+	for i := range fields {
+		fields[i].Addition = fields[i].Op == OpAdd && slices.ContainsFunc(entries, func(entry managed) bool {
+			return entry.human() && touches(entry.fields, shape, found[i].path)
+		})
+	}
+}
+
+// withoutMembership leaves out that an object of nobody's does not carry our
+// part-of label: that it is not ours is no difference from Git.
+func withoutMembership(fields []FieldChange, own Ownership) []FieldChange {
+	labels := Path{"metadata", "labels"}
+	return slices.DeleteFunc(fields, func(f FieldChange) bool {
+		if own.Foreign {
+			return false
+		}
+		missing, _ := f.Desired.(map[string]any)
+		_, listed := missing[LabelPartOf]
+		return f.Path.Equal(labels.Field(LabelPartOf)) || f.Path.Equal(labels) && listed && len(missing) == 1
+	})
+}
+
+// lostOwnership says what became of the record of what we applied: it is gone
+// altogether, or others have the fields that an apply would make ours although
+// nothing differs. Fields that nobody owns are only new in Git.
+func lostOwnership(ours *fieldpath.Set, entries []managed, equal bool) []string {
+	own := ownFields(entries)
+	switch {
+	case len(entries) == 0:
+		return []string{saidNobodyWrote}
+	case own.Empty():
+		return []string{saidNothingOfOurs}
+	case !equal:
+		return nil
+	}
+	lost := ours.Difference(own)
+	var names []string
+	for _, entry := range entries {
+		if !entry.ours() && !entry.fields.Intersection(lost).Empty() {
+			names = append(names, strconv.Quote(entry.manager))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return []string{saidTaken + ": " + strings.Join(slices.Compact(names), ", ")}
+}
+
+// elsewhere says that somebody wrote the object at another API version, for a
+// field that nobody owns at this one.
+func elsewhere(entries []managed, apiVersion string) string {
+	for _, entry := range entries {
+		if entry.human() && entry.apiVersion != apiVersion {
+			return fmt.Sprintf("nobody owns it at %s; %q wrote at %s", apiVersion, entry.manager, entry.apiVersion)
+		}
+	}
+	return ""
+}
+
+// rawChange is a difference before anybody asked who made it.
+type rawChange struct {
+	path    fieldpath.Path
+	op      Op
+	desired any
+	live    any
+	note    string
+}
+
+// explain adds cause, manager and time to raw differences.
+func (c Comparison) explain(found []rawChange, entries []managed, shape *fieldpath.Set) []FieldChange {
+	fields := make([]FieldChange, 0, len(found))
+	own := ownFields(entries)
+	for _, raw := range found {
+		by := owner(entries, shape, raw.path)
+		if raw.note == orderOnly {
+			by = managed{} // nobody owns an order
+		}
+		if wanted, ok := valueAt(c.Object.Manifest, raw.path); ok && raw.op == OpAdd {
+			raw.op, raw.desired = OpReplace, Clone(wanted) // Git's zero value, which the server does not store
+		}
+		field := FieldChange{
+			Path: pathOf(raw.path), Op: raw.op, Desired: raw.desired, Live: raw.live, Note: raw.note,
+			Manager: by.manager, ManagerClass: by.class, ManagerTime: by.time,
+		}
+		field.Cause, field.Note = c.cause(field, touches(own, shape, raw.path))
+		if field.Note == "" && field.Manager == "" && field.Op != OpRemove {
+			field.Note = elsewhere(entries, c.Object.Kind().APIVersion())
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// cause is DESIGN §2's rule per field; the first match decides.
+func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
+	known := c.Row != nil
+	switch {
+	case c.unmoved():
+		switch {
+		case field.Note != "":
+		case ours && field.Op != OpAdd && c.Observation.Predicted != nil:
+			return CauseLive, noteAdmission
+		case field.Op == OpRemove && field.Manager == "":
+			return CauseLive, noOwner
+		}
+		return CauseLive, field.Note
+	case ours:
+		return CauseGit, field.Note
+	case known && c.Row.UID == UIDOf(c.Observation.Live) && c.Row.Digest != "" && c.Row.Digest == c.Digest():
+		// Nothing we own or people wrote has moved since live and Git were last
+		// equal, so the difference is Git's.
+		return CauseGit, field.Note
+	case known:
+		return CauseBoth, field.Note
+	case field.ManagerClass == ClassInteractive || field.ManagerClass == ClassUnknown:
+		return CauseLive, field.Note
+	}
+	return CauseGit, field.Note
+}
+
+// differ walks two trees side by side and notes where they differ. Which lists
+// merge by key comes from the fieldsets, not from a schema.
+type differ struct {
+	root  *fieldpath.Set
+	found []rawChange
+}
+
+// serverFields are metadata fields that the API server alone writes.
+var serverFields = map[string]bool{
+	"managedFields": true, "resourceVersion": true, "uid": true, "generation": true,
+	"creationTimestamp": true, "selfLink": true, "deletionTimestamp": true,
+	"deletionGracePeriodSeconds": true,
+}
+
+// comparable is the part of an object that is compared: no status, and none of
+// what the server alone writes.
+func comparable(object map[string]any) map[string]any {
+	out := make(map[string]any, len(object))
+	for key, v := range object {
+		if key != "status" && key != "metadata" && key != "apiVersion" && key != "kind" {
+			out[key] = v
+		}
+	}
+	kept := map[string]any{}
+	for key, v := range metadata(object) {
+		if !serverFields[key] {
+			kept[key] = v
+		}
+	}
+	out["metadata"] = kept
+	return out
+}
+
+func (d *differ) object(desired, live map[string]any) {
+	d.mapping(nil, d.root, comparable(desired), comparable(live))
+}
+
+func (d *differ) note(path fieldpath.Path, op Op, desired, live any, note string) {
+	d.found = append(d.found, rawChange{path: path, op: op, desired: Clone(desired), live: Clone(live), note: note})
+}
+
+func (d *differ) mapping(path fieldpath.Path, set *fieldpath.Set, desired, live map[string]any) {
+	for _, key := range unionKeys(desired, live) {
+		element := fieldElement(key)
+		below := appendElement(path, element)
+		want, wanted := desired[key]
+		have, present := live[key]
+		switch {
+		case !wanted:
+			d.note(below, OpAdd, nil, have, "")
+		case !present:
+			d.note(below, OpRemove, want, nil, "")
+		default:
+			d.value(below, set.WithPrefix(element), set.Members.Has(element), want, have)
+		}
+	}
+}
+
+func (d *differ) value(path fieldpath.Path, set *fieldpath.Set, member bool, desired, live any) {
+	if equalValues(desired, live) {
+		return
+	}
+	if member && set.Empty() && !granular(path) {
+		d.note(path, OpReplace, desired, live, "") // owned as one value: atomic, or a scalar
+		return
+	}
+	switch want := desired.(type) {
+	case map[string]any:
+		if have, ok := live.(map[string]any); ok {
+			d.mapping(path, set, want, have)
+			return
+		}
+	case []any:
+		if have, ok := live.([]any); ok {
+			d.list(path, set, want, have)
+			return
+		}
+	}
+	d.note(path, OpReplace, desired, live, "")
+}
+
+// granular are maps that merge key by key in every kind, although an entry may
+// name the map alone: the map was written empty.
+func granular(path fieldpath.Path) bool {
+	if len(path) < 2 || elementOf(path[len(path)-2]) != "metadata" {
+		return false
+	}
+	last := elementOf(path[len(path)-1])
+	return last == "labels" || last == "annotations"
+}
+
+func (d *differ) list(path fieldpath.Path, set *fieldpath.Set, desired, live []any) {
+	shape := shapeOf(set)
+	want, wantOK := elementsOf(shape, desired)
+	have, haveOK := elementsOf(shape, live)
+	if shape.atomic() || !wantOK || !haveOK {
+		d.note(path, OpReplace, desired, live, "")
+		return
+	}
+	before := len(d.found)
+	for i, element := range want {
+		below := appendElement(path, element)
+		j := indexOf(have, element)
+		if j < 0 {
+			d.note(below, OpRemove, desired[i], nil, "")
+			continue
+		}
+		d.value(below, set.WithPrefix(element), set.Members.Has(element), desired[i], live[j])
+	}
+	for j, element := range have {
+		if indexOf(want, element) < 0 {
+			d.note(appendElement(path, element), OpAdd, nil, live[j], "")
+		}
+	}
+	if len(d.found) == before {
+		d.note(path, OpReplace, desired, live, orderOnly)
+	}
+}
+
+// elementsOf gives each item's path element; false when an item has none or two
+// items share one, so that the list cannot be compared item by item.
+func elementsOf(shape listShape, items []any) ([]fieldpath.PathElement, bool) {
+	elements := make([]fieldpath.PathElement, 0, len(items))
+	for _, item := range items {
+		element, ok := shape.elementFor(item)
+		if !ok || indexOf(elements, element) >= 0 {
+			return nil, false
+		}
+		elements = append(elements, element)
+	}
+	return elements, true
+}
+
+func indexOf(elements []fieldpath.PathElement, element fieldpath.PathElement) int {
+	return slices.IndexFunc(elements, func(e fieldpath.PathElement) bool { return e.Equals(element) })
+}
+
+func unionKeys(a, b map[string]any) []string {
+	keys := make([]string, 0, len(a)+len(b))
+	for key := range a {
+		keys = append(keys, key)
+	}
+	for key := range b {
+		if _, both := a[key]; !both {
+			keys = append(keys, key)
+		}
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// CompareExtra describes an inventoried object that no app wants any more.
+func CompareExtra(observation Observation, entry Entry, family map[string]string) Change {
+	change := Change{ID: observation.ID, Version: entry.Version}
+	if observation.State != Present {
+		change.Err = cmp.Or(observation.Err, errors.New("the object could not be read"))
+		return change
+	}
+	live := observation.Live
+	entries, err := Noise{}.read(live) // nobody asks for classes here
+	if err != nil {
+		change.Err = err
+		return change
+	}
+	change.Type, change.Cause = Extra, CauseGit
+	change.UID, change.ResourceVersion = UIDOf(live), ResourceVersionOf(live)
+	change.Ownership = liveOwnership(live, entries)
+	_, mine := family[change.Ownership.PartOf]
+	change.Ownership.Tracked = entry.UID != "" && entry.UID == change.UID
+	change.Ownership.Foreign = change.Ownership.PartOf != "" && !mine
+	change.Terminating = metadata(live)["deletionTimestamp"] != nil
+	return change
+}

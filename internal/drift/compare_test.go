@@ -1,0 +1,749 @@
+package drift
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// with replaces one line of a manifest.
+func with(t testing.TB, manifest, old, replacement string) string {
+	t.Helper()
+	if strings.Count(manifest, old) != 1 {
+		t.Fatalf("%q stands %d times in:\n%s", old, strings.Count(manifest, old), manifest)
+	}
+	return strings.Replace(manifest, old, replacement, 1)
+}
+
+// comparing is one row of a table about Compare: an object applied by Killick
+// from before, then changed by hand, compared with what Git says now.
+type comparing struct {
+	name   string
+	reason string
+	before string              // the manifest that was applied
+	edits  func(*server)       // what happened to the object since
+	git    func(string) string // what Git says now; nil is the same
+	memo   bool                // a row was written after the apply
+	change func(*Comparison)   // anything else
+	want   Type
+	cause  Cause
+	fields []string
+	finds  []string
+}
+
+func (c comparing) run(t *testing.T) {
+	t.Helper()
+	s := synced(t, c.before)
+	row := s.row(c.before)
+	if c.edits != nil {
+		c.edits(s)
+	}
+	manifest := c.before
+	if c.git != nil {
+		manifest = c.git(manifest)
+	}
+	comparison := s.comparison(manifest)
+	if c.memo {
+		comparison = s.remembering(manifest, row)
+	}
+	if c.change != nil {
+		c.change(&comparison)
+	}
+	got := Compare(comparison)
+	if got.Type != c.want || got.Cause != c.cause {
+		t.Errorf("%s: %s caused by %s, want %s by %s (%v)", c.reason, got.Type, got.Cause, c.want, c.cause, got.Err)
+	}
+	if diff := cmp.Diff(c.fields, told(got.Fields), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s: fields (-want +got):\n%s", c.reason, diff)
+	}
+	if diff := cmp.Diff(c.finds, got.Findings, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s: findings (-want +got):\n%s", c.reason, diff)
+	}
+}
+
+func TestCompareNothingChanged(t *testing.T) {
+	t.Parallel()
+	for name, manifest := range map[string]string{
+		"deployment": deploymentYAML, "service": serviceYAML, "config map": configMapYAML,
+		"secret": secretYAML, "custom resource": widgetYAML,
+		"quantities":  with(t, deploymentYAML, `cpu: "1", memory: 256Mi`, `cpu: 1000m, memory: 0.25Gi`),
+		"zero values": with(t, deploymentYAML, "    spec:\n      containers:", "    spec:\n      hostNetwork: false\n      tolerations: []\n      containers:"),
+		"empty env":   with(t, deploymentYAML, "value: production", `value: ""`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := synced(t, manifest)
+			c := s.comparison(manifest)
+			got := Compare(c)
+			if got.Type != InSync || len(got.Fields)+len(got.Findings) > 0 || got.Err != nil {
+				t.Errorf("right after the apply: %s %v %v %v", got.Type, told(got.Fields), got.Findings, got.Err)
+			}
+			want := Ownership{Tracked: true, PartOf: testPartOf, Managers: []string{FieldManager}, LabelOwned: true}
+			if diff := cmp.Diff(want, got.Ownership); diff != "" {
+				t.Errorf("ownership (-want +got):\n%s", diff)
+			}
+			if got.UID != testUID || got.ResourceVersion != ResourceVersionOf(s.live) {
+				t.Errorf("judged %q at %q", got.UID, got.ResourceVersion)
+			}
+		})
+	}
+}
+
+func TestCompareScalars(t *testing.T) {
+	t.Parallel()
+	for _, c := range []comparing{
+		{name: "scaled by hand", reason: "kubectl scale names itself kubectl and writes through the subresource", before: deploymentYAML,
+			edits: func(s *server) { s.set("kubectl/scale", "spec replicas", int64(5)) },
+			want:  Modified, cause: CauseLive, fields: []string{"replace spec.replicas: 5 → 3, live kubectl"}},
+		{name: "image by hand", reason: "an item of a keyed list is named by its key", before: deploymentYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "spec template spec containers [name=app] image", "web:debug") },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`replace spec.template.spec.containers[name=app].image: "web:debug" → "registry.example.com/web:1.4.0", live kubectl-edit`}},
+		{name: "removed by hand", reason: "a pure deletion leaves no trace: without a memo row it could as well be new in Git", before: configMapYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "data mode", nil) },
+			want:  Modified, cause: CauseGit, fields: []string{`remove data.mode: null → "production", git`}},
+		{name: "removed by hand, remembered", reason: "Git says what it said when both were equal, so the cluster moved", before: configMapYAML, memo: true,
+			edits: func(s *server) { s.set("kubectl-edit", "data mode", nil) },
+			want:  Modified, cause: CauseLive, fields: []string{`remove data.mode: null → "production", live (removed fields have no owner)`}},
+		{name: "Git changed", reason: "our own Apply entry owns the live value", before: configMapYAML,
+			git:  func(m string) string { return with(t, m, "mode: production", "mode: staging") },
+			want: Modified, cause: CauseGit, fields: []string{`replace data.mode: "production" → "staging", git killick`}},
+		{name: "Git added", reason: "nobody owns what is not there", before: configMapYAML,
+			git:  func(m string) string { return with(t, m, "mode: production", "mode: production, level: debug") },
+			want: Modified, cause: CauseGit, fields: []string{`remove data.level: null → "debug", git`}},
+		{name: "Git dropped", reason: "we own it and the manifest no longer names it", before: configMapYAML,
+			git:  func(m string) string { return with(t, m, "mode: production, ", "") },
+			want: Modified, cause: CauseGit, fields: []string{`add data.mode: "production" → null, git killick`}},
+		{name: "a quantity spelled otherwise", reason: "the server says they are the same", before: deploymentYAML,
+			git:  func(m string) string { return with(t, m, `cpu: "1"`, `cpu: 1000m`) },
+			want: InSync, cause: CauseNone},
+		{name: "a text that reads like a quantity", reason: "versions and variables are texts", before: configMapYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "data version", "1.1") },
+			want:  Modified, cause: CauseLive, fields: []string{`replace data.version: "1.1" → "1.10", live kubectl-edit`}},
+		{name: "a float", reason: "a custom resource holds 0.5 as it is", before: widgetYAML,
+			edits: func(s *server) { s.set("k9s", "spec ratio", 0.75) },
+			want:  Modified, cause: CauseLive, fields: []string{`replace spec.ratio: 0.75 → 0.5, live k9s`}},
+		{name: "edited and edited back", reason: "equal values, but our claim is gone and somebody else holds it", before: configMapYAML,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "data mode", "debug")
+				s.set("kubectl-edit", "data mode", "production")
+			},
+			want: InSync, finds: []string{`another manager took ownership of fields with equal values: "kubectl-edit"`}},
+		{name: "Git spells out a default", reason: "claiming what nobody owns is nobody's loss", before: deploymentYAML,
+			git: func(m string) string {
+				return with(t, m, "  replicas: 3\n", "  replicas: 3\n  progressDeadlineSeconds: 600\n")
+			},
+			want: InSync},
+		{name: "status", reason: "status is the controllers'", before: deploymentYAML,
+			edits: func(s *server) { s.live["status"] = map[string]any{"replicas": int64(3)} },
+			want:  InSync},
+	} {
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t) })
+	}
+}
+
+func TestCompareLists(t *testing.T) {
+	t.Parallel()
+	for _, c := range []comparing{
+		{name: "keyed item added by hand", reason: "it is told whole, by its key", before: deploymentYAML,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec containers [name=app] env [name=DEBUG]", map[string]any{"name": "DEBUG", "value": "1"})
+			},
+			want: Modified, cause: CauseLive,
+			fields: []string{`add spec.template.spec.containers[name=app].env[name=DEBUG]: {"name":"DEBUG","value":"1"} → null, live kubectl-edit`}},
+		{name: "keyed item removed by hand", reason: "Git has it, live does not", before: deploymentYAML, memo: true,
+			edits: func(s *server) { s.set("kubectl-edit", "spec template spec containers [name=proxy]", nil) },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`remove spec.template.spec.containers[name=proxy]: null → {"image":"registry.example.com/proxy:2.0.1","name":"proxy","resources":{},"terminationMessagePath":"/dev/termination-log"}, live (removed fields have no owner)`}},
+		{name: "keyed item dropped in Git", reason: "the default that nobody owns goes with it", before: deploymentYAML,
+			git: func(m string) string {
+				return with(t, m, "      - name: proxy\n        image: registry.example.com/proxy:2.0.1\n", "")
+			},
+			want: Modified, cause: CauseGit,
+			fields: []string{`add spec.template.spec.containers[name=proxy]: {"image":"registry.example.com/proxy:2.0.1","name":"proxy","resources":{},"terminationMessagePath":"/dev/termination-log"} → null, git killick`}},
+		{name: "two keys", reason: "protocol is a key that the server fills in", before: serviceYAML,
+			edits: func(s *server) { s.set("kubectl-patch", "spec ports [port=80,protocol=TCP] targetPort", int64(9999)) },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`replace spec.ports[port=80,protocol=TCP].targetPort: 9999 → 8080, live kubectl-patch`}},
+		{name: "order of keyed items in Git", reason: "nothing but the order differs, and the note says so", before: deploymentYAML,
+			git: func(m string) string {
+				m = with(t, m, "        - {name: MODE, value: production}\n", "")
+				return with(t, m, "        resources:", "        - {name: MODE, value: production}\n        resources:")
+			},
+			want: Modified, cause: CauseGit,
+			fields: []string{`replace spec.template.spec.containers[name=app].env: [{"name":"MODE","value":"production"},{"name":"NODE","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"spec.nodeName"}}}] → [{"name":"NODE","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"spec.nodeName"}}},{"name":"MODE","value":"production"}], git (only the order of the elements differs)`}},
+		{name: "order by hand, remembered", reason: "moving items moves no ownership; it is not admission either", before: serviceYAML, memo: true,
+			edits: func(s *server) {
+				s.update("kubectl-edit", func(o map[string]any) {
+					ports, _ := ValueAt(o, at("spec ports"))
+					items := ports.([]any)
+					put(t, o, at("spec ports"), []any{items[1], items[0]})
+				})
+			},
+			want: Modified, cause: CauseLive,
+			fields: []string{`replace spec.ports: [{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090},{"name":"http","port":80,"protocol":"TCP","targetPort":8080}] → [{"name":"http","port":80,"protocol":"TCP","targetPort":8080},{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090}], live (only the order of the elements differs)`}},
+		{name: "atomic list", reason: "arguments merge as one value", before: deploymentYAML,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec containers [name=app] args", []any{"--listen", ":8080", "--debug"})
+			},
+			want: Modified, cause: CauseLive,
+			fields: []string{`replace spec.template.spec.containers[name=app].args: ["--listen",":8080","--debug"] → ["--listen",":8080"], live kubectl-edit`}},
+		{name: "atomic map", reason: "a Service's selector merges as one value", before: serviceYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "spec selector track", "canary") },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`replace spec.selector: {"app":"web","track":"canary"} → {"app":"web"}, live kubectl-edit`}},
+		{name: "atomic list of a custom resource", reason: "a CRD without list types has atomic lists, whatever is nested in them", before: widgetYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "spec rules [1] host", "c.example.com") },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`replace spec.rules: [{"host":"a.example.com","paths":["/x","/y"]},{"host":"c.example.com","paths":[]}] → [{"host":"a.example.com","paths":["/x","/y"]},{"host":"b.example.com","paths":[]}], live kubectl-edit`}},
+		{name: "nested map of a custom resource", reason: "maps are compared key by key", before: widgetYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "spec options nested depth", int64(9)) },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`replace spec.options.nested.depth: 9 → 2, live kubectl-edit`}},
+		{name: "container added by hand", reason: "one addition, with the defaults that nobody owns", before: deploymentYAML,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec containers [name=debug]", map[string]any{"name": "debug", "image": "busybox"})
+			},
+			want: Modified, cause: CauseLive,
+			fields: []string{`add spec.template.spec.containers[name=debug]: {"image":"busybox","name":"debug","resources":{},"terminationMessagePath":"/dev/termination-log"} → null, live kubectl-edit`}},
+		{name: "set item added by hand", reason: "a finalizer is nobody's business but its owner's", before: configMapYAML,
+			edits: func(s *server) { s.set("kubectl-edit", "metadata finalizers", []any{"example.com/hold"}) },
+			want:  InSync},
+	} {
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t) })
+	}
+}
+
+// A set of values has a path element per value; finalizers are the one set that
+// every kind has, and Git may name some.
+func TestCompareSets(t *testing.T) {
+	t.Parallel()
+	manifest := with(t, configMapYAML, "namespace: storefront}", "namespace: storefront, finalizers: [example.com/hold]}")
+	comparing{reason: "Git's own finalizer was taken off", before: manifest, memo: true,
+		edits: func(s *server) { s.set("kubectl-patch", "metadata finalizers", nil) },
+		want:  Modified, cause: CauseLive,
+		fields: []string{`remove metadata.finalizers: null → ["example.com/hold"], live (removed fields have no owner)`}}.run(t)
+	comparing{reason: "one of two was taken off", memo: true,
+		before: with(t, configMapYAML, "namespace: storefront}", "namespace: storefront, finalizers: [example.com/hold, example.com/b]}"),
+		edits:  func(s *server) { s.set("kubectl-patch", "metadata finalizers", []any{"example.com/b"}) },
+		want:   Modified, cause: CauseLive,
+		fields: []string{`remove metadata.finalizers[="example.com/hold"]: null → "example.com/hold", live (removed fields have no owner)`}}.run(t)
+}
+
+// The cause per field, DESIGN §2: the first match decides.
+func TestCompareCause(t *testing.T) {
+	t.Parallel()
+	handEdit := func(s *server) { s.set("kubectl-edit", "data mode", "debug") }
+	gitEdit := func(m string) string { return with(t, m, "mode: production", "mode: staging") }
+	gitAdds := func(m string) string { return with(t, m, "mode: production", "mode: production, level: debug") }
+	admission := func(s *server) { s.live["data"].(map[string]any)["mode"] = "enforced" }
+	for _, c := range []comparing{
+		{name: "1 hash unchanged", reason: "desired-hash unchanged since the row → live", memo: true, edits: handEdit,
+			cause: CauseLive, fields: []string{`replace data.mode: "debug" → "production", live kubectl-edit`}},
+		{name: "1 hash unchanged, a deployer wrote", reason: "the row outranks the owner's class", memo: true,
+			edits: func(s *server) { s.set("helm", "data mode", "debug") },
+			cause: CauseLive, fields: []string{`replace data.mode: "debug" → "production", live helm`}},
+		{name: "1 hash unchanged, we own it", reason: "admission changed our write", memo: true, edits: admission,
+			cause: CauseLive, fields: []string{`replace data.mode: "enforced" → "production", live killick (admission changed what we own: it can come back after healing)`}},
+		{name: "1 hash unchanged, we own it together", reason: "a co-owner does not hide that admission changed our write", memo: true,
+			edits: func(s *server) {
+				s.apply("kubectl", "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: storefront}, data: {mode: production}}")
+				admission(s)
+			},
+			cause: CauseLive, fields: []string{`replace data.mode: "enforced" → "production", live kubectl (admission changed what we own: it can come back after healing)`}},
+		{name: "2 addition", reason: "another manager's addition → live, even when the hash changed", memo: true, git: gitEdit,
+			edits: func(s *server) { s.set("kubectl-edit", "data extra", "x") },
+			cause: CauseBoth, fields: []string{`add data.extra: "x" → null, live kubectl-edit`, `replace data.mode: "production" → "staging", git killick`}},
+		{name: "3 own entry", reason: "our Apply entry owns it → git", memo: true, git: gitEdit,
+			cause: CauseGit, fields: []string{`replace data.mode: "production" → "staging", git killick`}},
+		{name: "3 own entry without a row", reason: "ownership says enough", git: gitEdit,
+			cause: CauseGit, fields: []string{`replace data.mode: "production" → "staging", git killick`}},
+		{name: "4 digest unchanged", reason: "nothing has moved in the cluster since both were equal, so Git added it", memo: true, git: gitAdds,
+			cause: CauseGit, fields: []string{`remove data.level: null → "debug", git`}},
+		{name: "4 digest of another object", reason: "a row of an object that was replaced says nothing about this one", memo: true, git: gitAdds,
+			change: func(c *Comparison) { row := *c.Row; row.UID = "other"; c.Row = &row },
+			cause:  CauseBoth, fields: []string{`remove data.level: null → "debug", both`}},
+		{name: "4 no digest recorded", reason: "an empty digest equals nothing, not even an empty one", memo: true, git: gitAdds,
+			change: func(c *Comparison) { row := *c.Row; row.Digest = ""; c.Row = &row },
+			cause:  CauseBoth, fields: []string{`remove data.level: null → "debug", both`}},
+		{name: "5 hash changed", reason: "both moved, and nobody can tell which one this field is", memo: true, git: gitEdit, edits: handEdit,
+			cause: CauseBoth, fields: []string{`replace data.mode: "debug" → "staging", both kubectl-edit`}},
+		{name: "6 no row, interactive", reason: "interactive or unknown owner → live", edits: handEdit,
+			cause: CauseLive, fields: []string{`replace data.mode: "debug" → "production", live kubectl-edit`}},
+		{name: "6 no row, unknown", reason: "interactive or unknown owner → live", edits: func(s *server) { s.set("fixit", "data mode", "debug") },
+			cause: CauseLive, fields: []string{`replace data.mode: "debug" → "production", live fixit`}},
+		{name: "7 no row, pipeline", reason: "else git", edits: func(s *server) { s.set("Terraform", "data mode", "debug") },
+			cause: CauseGit, fields: []string{`replace data.mode: "debug" → "production", git Terraform`}},
+		{name: "7 no row, controller", reason: "else git", edits: func(s *server) { s.set("reloader-controller", "data mode", "debug") },
+			cause: CauseGit, fields: []string{`replace data.mode: "debug" → "production", git reloader-controller`}},
+		{name: "7 no row, nobody", reason: "else git: Git added it, as far as can be told", git: gitAdds,
+			cause: CauseGit, fields: []string{`remove data.level: null → "debug", git`}},
+		{name: "no hash", reason: "an unknown hash equals no recorded one, not even an empty one", memo: true, edits: handEdit,
+			change: func(c *Comparison) { row := *c.Row; row.DesiredHash = ""; c.Row, c.DesiredHash = &row, "" },
+			cause:  CauseBoth, fields: []string{`replace data.mode: "debug" → "production", both kubectl-edit`}},
+		{name: "several", reason: "the object's cause is the union of its fields'", memo: false,
+			git:   func(m string) string { return with(t, m, `version: "1.10"`, `version: "2.0"`) },
+			edits: handEdit, cause: CauseBoth,
+			fields: []string{`replace data.mode: "debug" → "production", live kubectl-edit`, `replace data.version: "1.10" → "2.0", git killick`}},
+	} {
+		c.before, c.want = configMapYAML, Modified
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t) })
+	}
+}
+
+// Additions count when a person, a script or an unknown program made them, and
+// Git never mentioned them.
+func TestCompareAdditions(t *testing.T) {
+	t.Parallel()
+	label := func(manager string) func(*server) {
+		return func(s *server) { s.set(manager, "metadata labels team", "a") }
+	}
+	added := func(manager string) []string {
+		return []string{`add metadata.labels.team: "a" → null, live ` + manager}
+	}
+	for _, c := range []comparing{
+		{name: "interactive", reason: "a hand", edits: label("kubectl-label"), want: Modified, cause: CauseLive, fields: added("kubectl-label")},
+		{name: "pipeline", reason: "a script", edits: label("Terraform"), want: Modified, cause: CauseLive, fields: added("Terraform")},
+		{name: "unknown", reason: "nobody knows the program, so somebody should look", edits: label("fixit"), want: Modified, cause: CauseLive, fields: added("fixit")},
+		{name: "deployer", reason: "another deployer's fields on a tracked object are its job", edits: label("helm"), want: InSync},
+		{name: "controller", reason: "controllers add fields as part of their job", edits: label("replicator-controller"), want: InSync},
+		{name: "admission", reason: "what admission added nobody owns", want: InSync,
+			edits: func(s *server) { put(s.t, s.live, at("metadata labels team"), "a") }},
+		{name: "status", reason: "status is controllers' whoever writes it", want: InSync,
+			edits: func(s *server) {
+				s.update("kubectl-edit/status", func(o map[string]any) { o["status"] = map[string]any{"x": "y"} })
+			}},
+		{name: "Apply by hand", reason: "kubectl apply --server-side by a person", want: Modified, cause: CauseLive, fields: added("kubectl"),
+			edits: func(s *server) {
+				s.apply("kubectl", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: storefront, labels: {team: a}}}")
+			}},
+		{name: "claimed by a controller too", reason: "what a controller also wants is not to be removed", want: InSync,
+			edits: func(s *server) {
+				body := "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: storefront, labels: {team: a}}}"
+				s.apply("kubectl", body)
+				s.apply("team-operator", body)
+			}},
+		{name: "beside a controller's", reason: "only the hand's own part of a map is an addition", want: Modified, cause: CauseLive,
+			edits: func(s *server) {
+				s.set("pod-operator", "spec template spec securityContext", map[string]any{"runAsUser": int64(1)})
+				s.set("kubectl-edit", "spec template spec securityContext fsGroup", int64(2))
+			},
+			fields: []string{`add spec.template.spec.securityContext.fsGroup: 2 → null, live kubectl-edit`}},
+		{name: "an atomic map", reason: "nodeSelector merges as one value, so whoever wrote last owns all of it", want: Modified, cause: CauseLive,
+			edits: func(s *server) {
+				s.set("node-operator", "spec template spec nodeSelector", map[string]any{"zone": "a"})
+				s.set("kubectl-edit", "spec template spec nodeSelector disk", "ssd")
+			},
+			fields: []string{`add spec.template.spec.nodeSelector: {"disk":"ssd","zone":"a"} → null, live kubectl-edit`}},
+		{name: "beside what admission added", reason: "each item of a keyed list is by itself, so that what nobody owns is not counted", want: Modified, cause: CauseLive,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec tolerations", []any{map[string]any{"key": "a", "operator": "Exists"}})
+				s.set("kubectl-edit", "spec template spec volumes", []any{map[string]any{"name": "tmp", "emptyDir": map[string]any{}}})
+				put(s.t, s.live, at("spec template spec volumes [name=injected]"), map[string]any{"name": "injected", "emptyDir": map[string]any{}})
+			},
+			fields: []string{
+				`add spec.template.spec.tolerations: [{"key":"a","operator":"Exists"}] → null, live kubectl-edit`,
+				`add spec.template.spec.volumes[name=tmp]: {"emptyDir":{},"name":"tmp"} → null, live kubectl-edit`}},
+		{name: "a whole struct", reason: "the highest value that is wholly added", want: Modified, cause: CauseLive,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec securityContext", map[string]any{"runAsUser": int64(0), "fsGroup": int64(1)})
+			},
+			fields: []string{`add spec.template.spec.securityContext: {"fsGroup":1,"runAsUser":0} → null, live kubectl-edit`}},
+		{name: "a map that is named and empty", reason: "a leftover claim on a map hides nobody's additions in it", want: Modified, cause: CauseLive,
+			edits: func(s *server) {
+				s.set("note-controller", "metadata annotations", map[string]any{"a": "b"})
+				s.set("note-controller", "metadata annotations a", nil)
+				s.set("kubectl-annotate", "metadata annotations", map[string]any{"note": "x"})
+			},
+			fields: []string{`add metadata.annotations.note: "x" → null, live kubectl-annotate`}},
+		{name: "dropped in Git, kept by a hand", reason: "we applied it, so Git's dropping it is the cause; removing needs the hand's claim too", want: Modified, cause: CauseGit,
+			edits: func(s *server) {
+				s.apply("kubectl", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: storefront, labels: {app: web}}}")
+			},
+			git: func(m string) string {
+				return with(t, m, "namespace: storefront, labels: {app: web}}", "namespace: storefront}")
+			},
+			fields: []string{`add metadata.labels.app: "web" → null, git kubectl`}},
+		{name: "beside what Git drops", reason: "nothing is told twice", want: Modified, cause: CauseBoth,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "spec template spec containers [name=app] resources limits ephemeral-storage", "1Gi")
+			},
+			git: func(m string) string {
+				return with(t, m, "        resources:\n          limits: {cpu: \"1\", memory: 256Mi}\n", "")
+			},
+			fields: []string{
+				`add spec.template.spec.containers[name=app].resources.limits.cpu: "1" → null, git killick`,
+				`add spec.template.spec.containers[name=app].resources.limits.ephemeral-storage: "1Gi" → null, live kubectl-edit`,
+				`add spec.template.spec.containers[name=app].resources.limits.memory: "256Mi" → null, git killick`}},
+		{name: "a part of an item that Git drops", reason: "it goes as a whole and is told once: its keys alone would be left, which the server refuses", want: Modified, cause: CauseGit,
+			edits: func(s *server) {
+				s.apply("deploy-script", `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: storefront},
+					spec: {template: {spec: {containers: [{name: app, image: "registry.example.com/web:1.4.1"}]}}}}`)
+			},
+			git: func(m string) string {
+				head, _, _ := strings.Cut(m, "      - name: app\n")
+				return head + "      - {name: proxy, image: registry.example.com/proxy:2.0.1}\n"
+			},
+			fields: []string{`add spec.template.spec.containers[name=app]: {"args":["--listen",":8080"],"env":[{"name":"MODE","value":"production"},` +
+				`{"name":"NODE","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"spec.nodeName"}}}],"image":"registry.example.com/web:1.4.1","name":"app",` +
+				`"ports":[{"containerPort":8080,"name":"http","protocol":"TCP"}],"resources":{"limits":{"cpu":"1","memory":"256Mi"}},` +
+				`"terminationMessagePath":"/dev/termination-log"} → null, git deploy-script`}},
+	} {
+		c.before = deploymentYAML
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t) })
+	}
+}
+
+// Additions that clients leave behind as part of their job are never drift.
+func TestCompareQuiet(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"metadata annotations kubectl.kubernetes.io/last-applied-configuration",
+		"metadata annotations kubectl.kubernetes.io/restartedAt",
+		"metadata annotations kubernetes.io/change-cause",
+		"metadata annotations deployment.kubernetes.io/revision",
+		"metadata annotations deprecated.daemonset.template.generation",
+		"metadata annotations " + AnnotationSuspendUntil,
+		"metadata annotations " + AnnotationSuspendReason,
+		"metadata annotations " + AnnotationBreakGlassUntil,
+		"metadata annotations " + AnnotationBreakGlassReason,
+		"spec template metadata annotations kubectl.kubernetes.io/restartedAt",
+	} {
+		for _, beside := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s beside others %t", path, beside), func(t *testing.T) {
+				t.Parallel()
+				full := at(path)
+				annotations, key := full[:len(full)-1], full[len(full)-1]
+				c := comparing{reason: "a quiet annotation", before: deploymentYAML, want: InSync,
+					edits: func(s *server) {
+						values := map[string]any{key: "2026-11-02T08:00:00Z"}
+						if beside {
+							values["note"] = "x"
+						}
+						s.update("kubectl-edit", func(o map[string]any) { put(t, o, annotations, values) })
+					}}
+				if beside {
+					c.want, c.cause = Modified, CauseLive
+					c.reason = "only the other one is told"
+					c.fields = []string{"add " + annotations.Field("note").String() + `: "x" → null, live kubectl-edit`}
+				}
+				c.run(t)
+			})
+		}
+	}
+	t.Run("owner references", func(t *testing.T) {
+		t.Parallel()
+		comparing{reason: "who owns an object is its owner's to say", before: configMapYAML, want: InSync,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "metadata ownerReferences", []any{map[string]any{
+					"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}})
+			}}.run(t)
+	})
+}
+
+func TestCompareUntracked(t *testing.T) {
+	t.Parallel()
+	helm := func(t *testing.T) *server {
+		s := newServer(t)
+		s.apply("helm", with(t, configMapYAML, "mode: production", "mode: staging, old: left"))
+		return s
+	}
+	untracked := func(s *server, manifest string) Change {
+		c := s.comparison(manifest)
+		c.Entry = nil
+		return Compare(c)
+	}
+	t.Run("another deployer's", func(t *testing.T) {
+		t.Parallel()
+		got := untracked(helm(t), configMapYAML)
+		want := []string{
+			`replace data.mode: "staging" → "production", git helm`,
+			`add data.old: "left" → null, git helm`,
+		}
+		if diff := cmp.Diff(want, told(got.Fields)); diff != "" {
+			t.Errorf("it was never ours, so all is Git's, and what adopting removes is listed (-want +got):\n%s", diff)
+		}
+		if got.Type != Modified || got.Cause != CauseGit || got.Ownership.Tracked || got.Ownership.Foreign {
+			t.Errorf("%s by %s, %+v", got.Type, got.Cause, got.Ownership)
+		}
+	})
+	t.Run("equal", func(t *testing.T) {
+		t.Parallel()
+		s := newServer(t)
+		s.apply("helm", configMapYAML)
+		got := untracked(s, configMapYAML)
+		if len(got.Findings) > 0 {
+			t.Errorf("nobody took anything from us: %v", got.Findings)
+		}
+		if got.Type != InSync || got.Ownership.Tracked || len(got.Fields) > 0 {
+			t.Errorf("that it does not carry our label is no difference from Git: %s %v", got.Type, told(got.Fields))
+		}
+	})
+	t.Run("a copy of the last applied manifest", func(t *testing.T) {
+		t.Parallel()
+		s := newServer(t)
+		s.apply("kubectl-client-side-apply", with(t, configMapYAML, "namespace: storefront}",
+			`namespace: storefront, annotations: {kubectl.kubernetes.io/last-applied-configuration: "{}"}}`))
+		for _, field := range untracked(s, configMapYAML).Fields {
+			if field.Op == OpAdd {
+				t.Errorf("dropping it is no difference: %v", told([]FieldChange{field}))
+			}
+		}
+	})
+	t.Run("foreign", func(t *testing.T) {
+		t.Parallel()
+		s := synced(t, configMapYAML)
+		s.set("killick", "metadata labels "+LabelPartOf, "applyset-other-v1")
+		got := s.compare(configMapYAML)
+		if !got.Ownership.Foreign || got.Ownership.Tracked || got.Ownership.PartOf != "applyset-other-v1" {
+			t.Errorf("an ApplySet of no app of this installation: %+v", got.Ownership)
+		}
+	})
+	t.Run("another app of this installation", func(t *testing.T) {
+		t.Parallel()
+		s := synced(t, configMapYAML)
+		put(t, s.live, at("metadata labels "+LabelPartOf), otherPartOf)
+		got := s.compare(configMapYAML)
+		if got.Ownership.Foreign || !got.Ownership.Tracked {
+			t.Errorf("it is handed over without adopt: %+v", got.Ownership)
+		}
+	})
+	t.Run("an entry of another object", func(t *testing.T) {
+		t.Parallel()
+		c := helm(t).comparison(configMapYAML)
+		c.Entry.UID = "somebody else"
+		if Compare(c).Ownership.Tracked {
+			t.Error("an object made anew under our name is not the one we applied")
+		}
+		c.Entry.UID = ""
+		if Compare(c).Ownership.Tracked {
+			t.Error("an entry that was never confirmed proves nothing")
+		}
+	})
+	t.Run("no family", func(t *testing.T) {
+		t.Parallel()
+		c := synced(t, configMapYAML).comparison(configMapYAML)
+		c.Family, c.Entry = nil, nil
+		if got := Compare(c); !got.Ownership.Tracked || got.Type != InSync {
+			t.Errorf("the app's own label is its own: %+v", got.Ownership)
+		}
+	})
+}
+
+func TestCompareStates(t *testing.T) {
+	t.Parallel()
+	object := desired(t, deploymentYAML)
+	base := Comparison{Object: object, PartOf: testPartOf, Family: testFamily}
+	observed := func(o Observation) Comparison { c := base; o.ID = object.ID; c.Observation = o; return c }
+	lost := errors.New("connection reset")
+	cases := []struct {
+		name, reason string
+		in           Comparison
+		want         Type
+		cause        Cause
+		err          bool
+		check        func(Change) bool
+	}{
+		{name: "zero", reason: "an observation that says nothing is unreadable", in: base, want: Unknown, err: true},
+		{name: "unreadable", reason: "an error is never absence", in: observed(Observation{Err: lost}), want: Unknown, err: true,
+			check: func(c Change) bool { return errors.Is(c.Err, lost) }},
+		{name: "absent", reason: "only NotFound means absent", in: observed(Observation{State: Absent}), want: Missing, cause: CauseGit},
+		{name: "absent, create refused", reason: "the reason stands beside it", in: observed(Observation{State: Absent, Err: refused(ErrDenied)}),
+			want: Missing, cause: CauseGit, err: true},
+		{name: "absent, unverified", reason: "its namespace or kind comes with this plan",
+			in: observed(Observation{State: Absent, Prediction: Unverified}), want: Missing, cause: CauseGit,
+			check: func(c Change) bool { return c.Unverified }},
+		{name: "present, nobody predicted", reason: "silence is not agreement", in: observed(Observation{State: Present, Live: object.Manifest}), want: Unknown, err: true},
+		{name: "present, the dry-run got no answer", reason: "no answer is no refusal",
+			in: observed(Observation{State: Present, Live: object.Manifest, Prediction: ByComparison, Err: lost}), want: Unknown, err: true},
+		{name: "present, managedFields of a wrong type", reason: "a missing owner must not look like nobody",
+			in: observed(Observation{State: Present, Prediction: ByDryRun, Predicted: object.Manifest,
+				Live: map[string]any{"metadata": map[string]any{"managedFields": "x"}}}), want: Unknown, err: true},
+		{name: "present, predicted managedFields undecodable", reason: "nor on the other side",
+			in: observed(Observation{State: Present, Prediction: ByDryRun, Live: object.Manifest,
+				Predicted: map[string]any{"metadata": map[string]any{"managedFields": []any{"x"}}}}), want: Unknown, err: true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := Compare(c.in)
+			if got.Type != c.want || got.Cause != c.cause || (got.Err != nil) != c.err {
+				t.Errorf("%s: %s by %s, %v", c.reason, got.Type, got.Cause, got.Err)
+			}
+			if c.check != nil && !c.check(got) {
+				t.Errorf("%s: %+v", c.reason, got)
+			}
+			if got.ID != object.ID || got.Version != "v1" {
+				t.Errorf("it must say which object: %v %q", got.ID, got.Version)
+			}
+		})
+	}
+}
+
+func TestCompareMissing(t *testing.T) {
+	t.Parallel()
+	job := `
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, namespace: storefront}
+spec: {ttlSecondsAfterFinished: 60, template: {spec: {restartPolicy: Never, containers: [{name: m, image: m}]}}}
+`
+	forever := with(t, job, "ttlSecondsAfterFinished: 60, ", "")
+	hash := hashOf(t, desired(t, job).Manifest)
+	cases := []struct {
+		name, reason string
+		manifest     string
+		entry        *Entry
+		row          *Row
+		hash         string
+		want         Type
+		cause        Cause
+		tracked      bool
+	}{
+		{"new", "Git asks for something new", deploymentYAML, nil, nil, "h", Missing, CauseGit, false},
+		{"gone", "it was applied and confirmed, so the cluster lost it", deploymentYAML, &Entry{UID: "u"}, nil, "h", Missing, CauseLive, true},
+		{"never confirmed", "a run died between writing the inventory and applying", deploymentYAML, &Entry{}, nil, "h", Missing, CauseGit, false},
+		{"finished job", "its TTL removed it, and creating it again would run it again", job, &Entry{UID: "u"}, &Row{DesiredHash: hash}, hash, InSync, CauseNone, true},
+		{"changed job", "Git wants another run", job, &Entry{UID: "u"}, &Row{DesiredHash: "old"}, hash, Missing, CauseLive, true},
+		{"job without memory", "without a row nobody knows that it ran", job, nil, nil, hash, Missing, CauseGit, false},
+		{"job without TTL", "nothing removes it but a hand", forever, &Entry{UID: "u"}, &Row{DesiredHash: "h"}, "h", Missing, CauseLive, true},
+		{"job without hashes", "two unknown hashes are not equal", job, nil, &Row{}, "", Missing, CauseGit, false},
+		{"not a job", "a Job of another group has no TTL controller", with(t, job, "batch/v1", "example.com/v1"), &Entry{UID: "u"}, &Row{DesiredHash: hash}, hash, Missing, CauseLive, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			object := desired(t, c.manifest)
+			got := Compare(Comparison{Object: object, Observation: Observation{ID: object.ID, State: Absent},
+				Entry: c.entry, Row: c.row, DesiredHash: c.hash})
+			if got.Type != c.want || got.Cause != c.cause || got.Ownership.Tracked != c.tracked {
+				t.Errorf("%s: %s by %s, tracked %t", c.reason, got.Type, got.Cause, got.Ownership.Tracked)
+			}
+		})
+	}
+}
+
+func TestCompareFindings(t *testing.T) {
+	t.Parallel()
+	t.Run("stripped label", func(t *testing.T) {
+		t.Parallel()
+		comparing{reason: "the inventory knows it is ours", before: configMapYAML, memo: true,
+			edits: func(s *server) { s.set("kubectl-label", "metadata labels "+LabelPartOf, nil) },
+			want:  Modified, cause: CauseLive,
+			fields: []string{`remove metadata.labels: null → {"applyset.kubernetes.io/part-of":"` + testPartOf + `"}, live (removed fields have no owner)`},
+			finds:  []string{"the part-of label was stripped from the live object"}}.run(t)
+	})
+	t.Run("terminating", func(t *testing.T) {
+		t.Parallel()
+		s := synced(t, configMapYAML)
+		metadata(s.live)["deletionTimestamp"] = "2026-11-02T09:00:00Z"
+		got := s.compare(configMapYAML)
+		if got.Type != Modified || got.Cause != CauseLive || !got.Terminating {
+			t.Errorf("an object on its way out is not in sync: %s by %s", got.Type, got.Cause)
+		}
+		if diff := cmp.Diff([]string{"is being deleted since 2026-11-02T09:00:00Z"}, got.Findings); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("nondeterministic", func(t *testing.T) {
+		t.Parallel()
+		s := synced(t, configMapYAML)
+		s.set("kubectl-edit", "data mode", "debug")
+		c := s.comparison(configMapYAML)
+		c.Object.Nondeterministic = true
+		got := Compare(c)
+		if got.Type != InSync || len(got.Fields) > 0 || !got.CreateOnly {
+			t.Errorf("it is never updated, so nothing about it is drift: %s %v", got.Type, told(got.Fields))
+		}
+		if diff := cmp.Diff([]string{"its template is nondeterministic: created when missing, never updated"}, got.Findings); diff != "" {
+			t.Errorf("always said: %s", diff)
+		}
+	})
+	t.Run("managedFields stripped", func(t *testing.T) {
+		t.Parallel()
+		s := synced(t, configMapYAML)
+		delete(metadata(s.live), "managedFields")
+		got := s.compare(configMapYAML)
+		want := []string{"nothing on the object records who wrote what (managedFields were reset, or could not be converted between API versions):" +
+			" what was added to it cannot be told from defaults, until Killick writes it again"}
+		if got.Type != InSync || got.Ownership.LabelOwned || !slices.Equal(want, got.Findings) {
+			t.Errorf("nobody took anything: %s %+v %v", got.Type, got.Ownership, got.Findings)
+		}
+	})
+}
+
+func TestCompareTimesAndClasses(t *testing.T) {
+	t.Parallel()
+	s := synced(t, configMapYAML) // 08:00
+	s.set("kubectl-edit", "data mode", "debug")
+	got := s.compare(configMapYAML).Fields[0]
+	if got.ManagerClass != ClassInteractive || !got.ManagerTime.Equal(testStart.Add(3600e9)) {
+		t.Errorf("class %q, last write %s", got.ManagerClass, got.ManagerTime)
+	}
+}
+
+func TestCompareDoesNotTouchItsInput(t *testing.T) {
+	t.Parallel()
+	s := synced(t, deploymentYAML)
+	s.set("kubectl-edit", "spec template spec containers [name=app] env [name=DEBUG]", map[string]any{"name": "DEBUG", "value": "1"})
+	c := s.comparison(deploymentYAML)
+	manifest, live, predicted := CloneMap(c.Object.Manifest), CloneMap(c.Observation.Live), CloneMap(c.Observation.Predicted)
+	change := Compare(c)
+	for _, field := range change.Fields {
+		if tree, ok := field.Live.(map[string]any); ok {
+			tree["name"] = "changed"
+		}
+	}
+	if diff := cmp.Diff([]any{manifest, live, predicted}, []any{c.Object.Manifest, c.Observation.Live, c.Observation.Predicted}); diff != "" {
+		t.Errorf("values are copied out (-before +after):\n%s", diff)
+	}
+}
+
+func TestCompareExtra(t *testing.T) {
+	t.Parallel()
+	s := synced(t, configMapYAML)
+	id := desired(t, configMapYAML).ID
+	entry := Entry{ID: id, Version: "v1", UID: testUID}
+	seen := Observation{ID: id, State: Present, Live: s.live}
+	got := CompareExtra(seen, entry, testFamily)
+	if got.Type != Extra || got.Cause != CauseGit || !got.Ownership.Tracked || got.Ownership.Foreign || got.UID != testUID || got.ID != id {
+		t.Errorf("inventoried and not wanted: %+v", got)
+	}
+	cases := []struct {
+		name, reason string
+		seen         Observation
+		entry        Entry
+		check        func(Change) bool
+	}{
+		{"unreadable", "an error never makes an extra", Observation{ID: id, Err: errors.New("forbidden")}, entry,
+			func(c Change) bool { return c.Type == Unknown && c.Err != nil }},
+		{"absent", "nothing is there to be judged", Observation{ID: id, State: Absent}, entry,
+			func(c Change) bool { return c.Type == Unknown && c.Err != nil }},
+		{"zero", "an observation that says nothing is unreadable", Observation{}, entry,
+			func(c Change) bool { return c.Type == Unknown && c.Err != nil }},
+		{"another object", "it was deleted and made anew by somebody else", seen, Entry{ID: id, UID: "other"},
+			func(c Change) bool { return c.Type == Extra && !c.Ownership.Tracked }},
+		{"no UIDs", "two unknown UIDs are not one object", Observation{ID: id, State: Present, Live: map[string]any{}}, Entry{ID: id},
+			func(c Change) bool { return !c.Ownership.Tracked }},
+		{"bad managedFields", "unreadable owners are unknown", Observation{ID: id, State: Present,
+			Live: map[string]any{"metadata": map[string]any{"managedFields": []any{1}}}}, entry,
+			func(c Change) bool { return c.Type == Unknown && c.Err != nil }},
+	}
+	for _, c := range cases {
+		if got := CompareExtra(c.seen, c.entry, testFamily); !c.check(got) {
+			t.Errorf("%s: %s: %+v", c.name, c.reason, got)
+		}
+	}
+	if got := CompareExtra(seen, entry, nil); !got.Ownership.Foreign {
+		t.Error("a label of nobody in this installation is foreign")
+	}
+	metadata(s.live)["deletionTimestamp"] = "2026-11-02T09:00:00Z"
+	if got := CompareExtra(seen, entry, testFamily); !got.Terminating {
+		t.Error("it is on its way out already")
+	}
+}

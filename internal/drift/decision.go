@@ -1,0 +1,154 @@
+package drift
+
+import "time"
+
+// Action is what a decision allows.
+type Action int
+
+// The zero Action is AlertOnly: touch nothing, tell people.
+const (
+	AlertOnly Action = iota
+	Ignore
+	Sync
+	Heal
+	Prune
+)
+
+// String is the word used in reports.
+func (a Action) String() string {
+	return [...]string{"alert-only", "ignore", "sync", "heal", "prune"}[a]
+}
+
+// Writes says whether the action changes the cluster.
+func (a Action) Writes() bool { return a == Sync || a == Heal || a == Prune }
+
+// Verb is a rule name that a policy may define in package drift.<area>.
+type Verb string
+
+// The verbs, grants and side sets of DESIGN §4.
+const (
+	VerbSync            Verb = "sync"
+	VerbHeal            Verb = "heal"
+	VerbPrune           Verb = "prune"
+	VerbAlertOnly       Verb = "alert_only"
+	VerbIgnore          Verb = "ignore"
+	VerbAdopt           Verb = "adopt"
+	VerbReplace         Verb = "replace"
+	VerbIgnoreFields    Verb = "ignore_fields"
+	VerbRequireApproval Verb = "require_approval"
+	VerbNotify          Verb = "notify"
+)
+
+// Reason is one member that one rule added to a verb's set.
+type Reason struct {
+	Verb     Verb
+	Area     string // the policy's package below data.drift
+	Text     string // the reason; for ignore_fields the pointer, for notify the route
+	Severity string // "", info, warning, critical
+	Ref      string // a runbook or ticket
+	Rule     string // file:line of the rule
+}
+
+// Verdict is everything the policies said about one object.
+type Verdict struct {
+	Reasons map[Verb][]Reason
+	// OutOfArea are reasons dropped because their area does not speak for this
+	// object.
+	OutOfArea []Reason
+	// Err is set when evaluation failed; then nothing is granted and nothing of
+	// the app is pruned.
+	Err error
+}
+
+// Has says whether any reason was given for the verb.
+func (v Verdict) Has(verb Verb) bool { return len(v.Reasons[verb]) > 0 }
+
+// Decision is what may be done about one change, and why.
+type Decision struct {
+	Action Action
+	// Reason is one sentence for people.
+	Reason string
+	// Because are the policy reasons that led to the action.
+	Because []Reason
+	// Overruled are reasons that were given and did not prevail.
+	Overruled []Reason
+	Severity  string
+	Routes    []string
+	// Adopt and Replace say which extra grants the action uses.
+	Adopt   bool
+	Replace bool
+	// Granted are the field changes the action may put back; with cause both
+	// and only additions live, the additions stay out.
+	Granted []FieldChange
+	// Approval is the approval ID the decision waits for.
+	Approval string
+	// Failed says that deciding itself failed; nothing of the app is pruned.
+	Failed bool
+}
+
+// Outcome is what became of a step.
+type Outcome int
+
+// The zero Outcome is Skipped.
+const (
+	Skipped Outcome = iota
+	Planned
+	Applied
+	Pruned
+	Failed
+)
+
+// String is the word used in reports.
+func (o Outcome) String() string {
+	return [...]string{"skipped", "planned", "applied", "pruned", "failed"}[o]
+}
+
+// Step is one object's way through a run: what Git wants, what was seen, how
+// they differ and what may be done.
+type Step struct {
+	App         string
+	Object      Object // zero Manifest for an extra
+	Observation Observation
+	Change      Change
+	Decision    Decision
+	// Refused lists guard refusals in words, each with its rule number.
+	Refused []string
+}
+
+// Result is what became of one step.
+type Result struct {
+	Step    Step
+	Outcome Outcome
+	// After is the object as the API server returned it after a write.
+	After  map[string]any
+	Health Health
+	Err    error
+	// UID of the object after the write, for the inventory.
+	UID string
+}
+
+// Health is a status with a reason.
+type Health struct {
+	Status HealthStatus
+	Reason string
+}
+
+// HealthStatus is one word about a live object.
+type HealthStatus string
+
+// The health statuses. The zero value means: not looked at.
+const (
+	HealthCurrent     HealthStatus = "Current"
+	HealthInProgress  HealthStatus = "InProgress"
+	HealthFailed      HealthStatus = "Failed"
+	HealthSuspended   HealthStatus = "Suspended"
+	HealthTerminating HealthStatus = "Terminating"
+	HealthUnknown     HealthStatus = "Unknown"
+)
+
+// Control is a switch that stands as an annotation pair on a live object.
+type Control struct {
+	Active bool      `json:"active"`
+	Until  time.Time `json:"-"`
+	Reason string    `json:"reason"`
+}

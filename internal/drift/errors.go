@@ -1,0 +1,70 @@
+package drift
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Problem is an error that knows where it is and what a user can do about it.
+// It reads "doing what: cause", with file:line in front where there is one.
+type Problem struct {
+	Stage string // config, policy, cluster, source, render, observe, decide, act, notify
+	File  string // file or file:line
+	Hint  string
+	Err   error
+}
+
+// Error is the location and the cause; the hint is printed by the terminal.
+func (p *Problem) Error() string {
+	if p.File == "" {
+		return p.Err.Error()
+	}
+	return p.File + ": " + p.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (p *Problem) Unwrap() error { return p.Err }
+
+// ReportOf turns an error into a report entry; the nearest Problem in its chain
+// gives file and hint.
+func ReportOf(app, stage string, err error) ReportError {
+	entry := ReportError{App: app, Stage: stage, Message: err.Error()}
+	var problem *Problem
+	if errors.As(err, &problem) {
+		entry.File, entry.Hint = problem.File, problem.Hint
+		if problem.Stage != "" {
+			entry.Stage = problem.Stage
+		}
+	}
+	return entry
+}
+
+// FileLine is "file:line", or the file alone when the line is unknown.
+func FileLine(file string, line int) string {
+	if line <= 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// Causes that stages test for with errors.Is.
+var (
+	// ErrConflict: the object changed between observation and write.
+	ErrConflict = errors.New("the object changed meanwhile")
+	// ErrNotServed: the kind is neither served nor defined by a desired CRD.
+	ErrNotServed = errors.New("the cluster does not serve this kind")
+	// ErrForbidden: the API server's authorizer said no.
+	ErrForbidden = errors.New("forbidden")
+	// ErrDenied: an admission plugin, webhook or policy said no.
+	ErrDenied = errors.New("denied by admission")
+	// ErrImmutable: a field cannot be changed in place.
+	ErrImmutable = errors.New("immutable field")
+	// ErrInvalid: the API server's validation said no.
+	ErrInvalid = errors.New("invalid object")
+	// ErrUnreachable: the cluster, or the Git server, cannot be reached.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrWrongCluster: not the cluster that the config names.
+	ErrWrongCluster = errors.New("wrong cluster")
+	// ErrLeaseHeld: another run is at work.
+	ErrLeaseHeld = errors.New("another run holds the lease")
+)

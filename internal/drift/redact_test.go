@@ -1,0 +1,138 @@
+package drift
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const testPEM = `-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj
+MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu
+-----END PRIVATE KEY-----
+`
+
+func TestRedactorString(t *testing.T) {
+	t.Parallel()
+	secret := `p@ss/w"ord+<1> =x`
+	std := base64.StdEncoding.EncodeToString([]byte(secret))
+	cases := []struct {
+		reason  string
+		secrets []string
+		text    string
+		want    string
+	}{
+		{"as it is", []string{"hunter22"}, "login hunter22 failed", "login [redacted] failed"},
+		{"twice", []string{"hunter22"}, "hunter22hunter22", "[redacted][redacted]"},
+		{"base64", []string{secret}, "got " + std, "got [redacted]"},
+		{"base64 without padding", []string{secret}, "got " + strings.TrimRight(std, "="), "got [redacted]"},
+		{"base64 for URLs", []string{"???>>>~~~aaa"}, base64.URLEncoding.EncodeToString([]byte("???>>>~~~aaa")), "[redacted]"},
+		{"a URL's query", []string{secret}, "https://x/?t=" + url.QueryEscape(secret), "https://x/?t=[redacted]"},
+		{"a URL's path", []string{secret}, "https://x/" + url.PathEscape(secret), "https://x/[redacted]"},
+		{"JSON", []string{secret}, `{"p":` + short(secret) + `}`, `{"p":"[redacted]"}`},
+		{"JSON without HTML escapes", []string{secret}, `{"p":"p@ss/w\"ord+<1> =x"}`, `{"p":"[redacted]"}`},
+		{"a quoted error", []string{secret}, fmt.Sprintf("invalid value %q", secret), `invalid value "[redacted]"`},
+		{"a quoted error with control characters", []string{"a\x01bcdefgh"}, fmt.Sprintf("%q", "a\x01bcdefgh"), `"[redacted]"`},
+		{"with blanks around it", []string{"  hunter22\n"}, "x hunter22 y", "x [redacted] y"},
+		{"a key's lines by themselves", []string{testPEM}, "bad line MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj in key", "bad line [redacted] in key"},
+		{"a key as a whole", []string{testPEM}, "key:\n" + testPEM + "end", "key:\n[redacted]end"},
+		{"short lines are ordinary words", []string{"mode: production\nlevel: debug of something\n"}, "mode: production", "mode: production"},
+		{"the longest first", []string{"secret1", "secret1-and-more"}, "secret1-and-more", "[redacted]"},
+		{"too short to look for", []string{"admin"}, "admin page", "admin page"},
+		{"empty", []string{"", " "}, "a b", "a b"},
+		{"nothing known", nil, "anything", "anything"},
+	}
+	for _, c := range cases {
+		if got := (Redactor{}).With(c.secrets...).String(c.text); got != c.want {
+			t.Errorf("%s: %s", c.reason, got)
+		}
+	}
+}
+
+func TestRedactorIsImmutable(t *testing.T) {
+	t.Parallel()
+	first := Redactor{}.With("hunter22")
+	second := first.With("letmein99")
+	if got := first.String("hunter22 letmein99"); got != "[redacted] letmein99" {
+		t.Errorf("the first learned from the second: %s", got)
+	}
+	if got := second.String("hunter22 letmein99"); got != "[redacted] [redacted]" {
+		t.Errorf("the second forgot: %s", got)
+	}
+}
+
+// Property: no form of a secret survives, wherever it stands.
+func TestRedactorFindsAllForms(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		secret := rapid.StringMatching(`[!-~]{6,40}`).Draw(rt, "secret")
+		others := rapid.SliceOfN(rapid.StringMatching(`[!-~]{6,20}`), 0, 3).Draw(rt, "others")
+		data, err := json.Marshal(secret)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		redactor := Redactor{}.With(append(others, secret)...)
+		raw := []byte(secret)
+		for _, form := range []string{secret, base64.StdEncoding.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw),
+			base64.URLEncoding.EncodeToString(raw), url.QueryEscape(secret), url.PathEscape(secret), string(data[1 : len(data)-1])} {
+			got := redactor.String("\x00" + form + "\x00")
+			if strings.Contains(got, form) && !strings.Contains(Redacted, form) {
+				rt.Fatalf("%q survives in %q", form, got)
+			}
+		}
+	})
+}
+
+// Free text is redacted everywhere in a report; identities stay, because a Secret
+// whose value happens to be a name must not blank it.
+func TestRedactorReport(t *testing.T) {
+	t.Parallel()
+	const word = "storefront"
+	at := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
+	said := "said " + word
+	hidden := "said [redacted]"
+	report := func(text string, value any) Report {
+		field := ReportField{Path: "/data/" + text, Op: "replace", Desired: value, Live: value, Cause: "live", Manager: text, ManagerClass: "unknown", Note: text}
+		rule := ReportRule{Verb: "heal", Reason: text, Rule: "policies/storefront.rego:3", Ref: text}
+		return Report{
+			Schema: ReportSchema, Cluster: ReportCluster{Name: word, UID: word}, Run: ReportRun{ID: word, Mode: "run"},
+			Apps: []ReportApp{{
+				Name: word, Path: "apps/storefront", Suspended: text, Warnings: []string{text},
+				Revision: ReportRevision{Ref: word, Commit: word, Author: text, Subject: text, Time: at},
+				Resources: []ReportResource{{
+					Group: word, Version: word, Kind: word, Namespace: word, Name: word, Drift: "modified",
+					Reason: text, Error: text, HealthReason: text, Findings: []string{text}, Refused: []string{text},
+					Rules: []ReportRule{rule}, Overruled: []ReportRule{rule}, Fields: []ReportField{field}, Ignored: []ReportField{field},
+					Origin: Origin{File: "apps/storefront/web.yaml", Chart: word}, Routes: []string{word}, Severity: word,
+				}},
+			}},
+			Errors: []ReportError{{App: word, Stage: "act", Message: text, Hint: text, File: "apps/storefront/web.yaml"}},
+		}
+	}
+	value := func(text string) any {
+		return map[string]any{text: []any{text, int64(5), true, nil, map[string]any{"deep": text}}}
+	}
+	in := report(said, value(said))
+	before := short(in)
+	got := Redactor{}.With(word).Report(in)
+	if diff := cmp.Diff(report(hidden, value(hidden)), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if short(in) != before {
+		t.Error("the report was changed in place")
+	}
+	if diff := cmp.Diff(in, Redactor{}.Report(in)); diff != "" {
+		t.Errorf("who knows nothing changes nothing (-want +got):\n%s", diff)
+	}
+	empty := short(Redactor{}.With(word).Report(Report{Apps: []ReportApp{}, Errors: []ReportError{}}))
+	if strings.Contains(empty, `"apps":null`) || strings.Contains(empty, `"errors":null`) {
+		t.Errorf("lists are never null: %s", empty)
+	}
+}

@@ -1,0 +1,148 @@
+package drift
+
+import "time"
+
+// ReportSchema names the version of the report document.
+const ReportSchema = "killick.dev/report/v1alpha1"
+
+// Report is the one document a run produces; every output is a view of it. It
+// round-trips through JSON. Fields may be added, never renamed.
+type Report struct {
+	Schema  string        `json:"schema"`
+	Cluster ReportCluster `json:"cluster"`
+	Run     ReportRun     `json:"run"`
+	Apps    []ReportApp   `json:"apps"`
+	Errors  []ReportError `json:"errors"`
+}
+
+// ReportCluster names the cluster a run looked at.
+type ReportCluster struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"` // of the kube-system namespace
+}
+
+// ReportRun is the run itself.
+type ReportRun struct {
+	ID       string    `json:"id"`
+	Mode     string    `json:"mode"` // run, plan
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	ExitCode int       `json:"exitCode"`
+	// Idle says that nothing had moved since the last full run, so that nothing was
+	// fetched, rendered or decided; every object was looked at.
+	Idle bool `json:"idle,omitempty"`
+}
+
+// ReportError is an error of the run, or of one app.
+type ReportError struct {
+	App     string `json:"app,omitempty"`
+	Stage   string `json:"stage"` // config, policy, cluster, source, render, observe, decide, act, notify
+	Message string `json:"message"`
+	File    string `json:"file,omitempty"` // file or file:line where there is one
+	Hint    string `json:"hint,omitempty"`
+}
+
+// ReportApp is one app's part.
+type ReportApp struct {
+	Name     string         `json:"name"`
+	Path     string         `json:"path"`
+	Renderer Renderer       `json:"renderer,omitempty"`
+	Revision ReportRevision `json:"revision"`
+	// Complete says that everything of the app was fetched, rendered, read and
+	// decided (SAFETY P2 up to the writes).
+	Complete  bool             `json:"complete"`
+	Health    HealthStatus     `json:"health"`
+	FirstRun  bool             `json:"firstRun,omitempty"`
+	Suspended string           `json:"suspended,omitempty"`
+	Counts    ReportCounts     `json:"counts"`
+	Resources []ReportResource `json:"resources"`
+	Warnings  []string         `json:"warnings,omitempty"`
+}
+
+// ReportRevision is the commit an app was rendered from.
+type ReportRevision struct {
+	Repository string    `json:"repository,omitempty"`
+	Ref        string    `json:"ref"`
+	Commit     string    `json:"commit"`
+	Author     string    `json:"author"`
+	Subject    string    `json:"subject,omitempty"`
+	Time       time.Time `json:"time"`
+	Worktree   bool      `json:"worktree,omitempty"`
+}
+
+// ReportCounts are exact even where lists are cut. The first six say what was
+// found and add up to everything seen; the others say what became of it.
+type ReportCounts struct {
+	InSync   int `json:"inSync"`
+	Missing  int `json:"missing"`
+	Modified int `json:"modified"`
+	Extra    int `json:"extra"`
+	Unknown  int `json:"unknown"`
+	Skipped  int `json:"skipped"`
+
+	Synced  int `json:"synced"`
+	Healed  int `json:"healed"`
+	Pruned  int `json:"pruned"`
+	Alerted int `json:"alerted"`
+	Ignored int `json:"ignored"`
+	Failed  int `json:"failed"`
+}
+
+// ReportResource is one object that is not in sync or was acted on.
+type ReportResource struct {
+	Group     string `json:"group"`
+	Version   string `json:"version"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+
+	Drift   string `json:"drift"`   // missing, modified, extra, unknown, in-sync (adopted)
+	Cause   string `json:"cause"`   // none, git, live, both
+	Action  string `json:"action"`  // sync, heal, prune, alert-only, ignore
+	Outcome string `json:"outcome"` // planned, applied, pruned, skipped, failed
+	Reason  string `json:"reason"`
+
+	Rules     []ReportRule  `json:"rules"`
+	Overruled []ReportRule  `json:"overruled"`
+	Fields    []ReportField `json:"fields"`
+	Ignored   []ReportField `json:"ignoredFields,omitempty"`
+	Findings  []string      `json:"findings,omitempty"`
+	Refused   []string      `json:"refused,omitempty"`
+
+	Origin       Origin       `json:"origin"`
+	Health       HealthStatus `json:"health"`
+	HealthReason string       `json:"healthReason,omitempty"`
+	Severity     string       `json:"severity,omitempty"`
+	Routes       []string     `json:"routes,omitempty"`
+	FirstSeen    *time.Time   `json:"firstSeen,omitempty"`
+	Approval     string       `json:"approval"`
+	Error        string       `json:"error"`
+}
+
+// ReportRule is one policy rule that spoke.
+type ReportRule struct {
+	Verb   string `json:"verb"`
+	Reason string `json:"reason"`
+	Rule   string `json:"rule"` // file:line
+	Ref    string `json:"ref,omitempty"`
+}
+
+// ReportField is one field difference. Values of Secrets are replaced before
+// they get here.
+type ReportField struct {
+	Path         string     `json:"path"` // JSON pointer
+	Op           string     `json:"op"`
+	Desired      any        `json:"desired"`
+	Live         any        `json:"live"`
+	Cause        string     `json:"cause"`
+	Manager      string     `json:"manager"`
+	ManagerClass string     `json:"managerClass"`
+	ManagerTime  *time.Time `json:"managerTime,omitempty"`
+	Note         string     `json:"note,omitempty"`
+}
+
+// ID is the resource's identity.
+func (r ReportResource) ID() ID {
+	return ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}

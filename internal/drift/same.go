@@ -1,0 +1,42 @@
+package drift
+
+import (
+	"maps"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// SameButStatus says whether two readings of one object differ in nothing that
+// is judged: leaving aside status, the annotations that controllers write along
+// with it (a Deployment's revision), and the bookkeeping of writes.
+func SameButStatus(a, b map[string]any) bool {
+	return a != nil && b != nil && equalValues(judged(a), judged(b))
+}
+
+func judged(object map[string]any) map[string]any {
+	out := maps.Clone(object)
+	delete(out, "status")
+	meta := maps.Clone(metadata(object))
+	if meta == nil {
+		return out
+	}
+	delete(meta, "managedFields")
+	delete(meta, "resourceVersion")
+	annotations, _ := meta["annotations"].(map[string]any)
+	annotations = maps.Clone(annotations)
+	entries, err := Noise{}.read(object)
+	for _, entry := range entries {
+		if err != nil || entry.subresource != "status" {
+			continue
+		}
+		maps.DeleteFunc(annotations, func(name string, _ any) bool {
+			return entry.fields.Has(fieldpath.MakePathOrDie("metadata", "annotations", name))
+		})
+	}
+	meta["annotations"] = annotations
+	if len(annotations) == 0 {
+		delete(meta, "annotations")
+	}
+	out["metadata"] = meta
+	return out
+}
