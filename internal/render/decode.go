@@ -1,0 +1,344 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// value is one decoded document: any JSON value, and where it starts.
+type value struct {
+	tree any
+	line int
+}
+
+// decode reads a stream of documents as kubectl does: YAML 1.1 through
+// go-yaml v2 and sigs.k8s.io/yaml's conversion to JSON, or JSON for files with
+// that name. Unlike kubectl it refuses duplicate keys, keys that clash after
+// conversion, and anything that does not stay within the limits. Empty documents
+// are left out.
+func decode(file string, data []byte, limits Limits) ([]value, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if !utf8.Valid(data) {
+		return nil, problem(drift.Origin{File: file}, "save the file as UTF-8", "reading YAML: the file is not UTF-8 text")
+	}
+	if strings.HasSuffix(strings.ToLower(file), ".json") {
+		return decodeJSON(file, data, limits)
+	}
+	return decodeChunks(file, split(data, isSeparator), limits)
+}
+
+// decodeRendered reads what a template made. Helm cuts it at every line that
+// begins with three dashes, whatever follows: templates that trim blanks often
+// leave "---apiVersion: v1" (releaseutil.SplitManifests).
+func decodeRendered(name string, data []byte, limits Limits) ([]value, error) {
+	if !utf8.Valid(data) {
+		return nil, problem(drift.Origin{File: name}, "save the file as UTF-8", "reading YAML: the text is not UTF-8")
+	}
+	return decodeChunks(name, split(data, func(line []byte) bool { return bytes.HasPrefix(line, []byte("---")) }), limits)
+}
+
+func decodeChunks(file string, chunks []chunk, limits Limits) ([]value, error) {
+	var values []value
+	for _, chunk := range chunks {
+		if len(chunk.text) > limits.DocumentBytes {
+			return nil, problem(drift.Origin{File: file, Line: chunk.start}, "split the document: the API server refuses larger requests",
+				"reading YAML: the document is larger than %s", size(int64(limits.DocumentBytes)))
+		}
+		if directive := chunk.onlyDirectives(); directive != "" {
+			if directive == "%YAML" {
+				continue
+			}
+			return nil, problem(drift.Origin{File: file, Line: chunk.start}, "", "reading YAML: the directive %s is not supported", directive)
+		}
+		found, err := decodeChunk(file, chunk, limits)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, found...)
+	}
+	return values, nil
+}
+
+// chunk is the text between two document separators.
+type chunk struct {
+	text  []byte
+	line  int // of the first byte
+	start int // of the first content
+}
+
+// split cuts a stream at its separator lines. What follows the dashes on the same
+// line belongs to the new document.
+func split(data []byte, separates func(line []byte) bool) []chunk {
+	var chunks []chunk
+	begin, beginLine, line := 0, 1, 1
+	flush := func(end int) {
+		if c, ok := newChunk(data[begin:end], beginLine); ok {
+			chunks = append(chunks, c)
+		}
+	}
+	for offset := 0; offset < len(data); line++ {
+		end := len(data)
+		if i := bytes.IndexByte(data[offset:], '\n'); i >= 0 {
+			end = offset + i + 1
+		}
+		if separates(data[offset:end]) {
+			flush(offset)
+			begin, beginLine = offset+len("---"), line
+		}
+		offset = end
+	}
+	flush(len(data))
+	return chunks
+}
+
+// isSeparator says where YAML ends a document: at three dashes at the start of a
+// line and before a blank or the line's end.
+func isSeparator(line []byte) bool {
+	rest, found := bytes.CutPrefix(line, []byte("---"))
+	return found && (len(rest) == 0 || strings.IndexByte(" \t\r\n", rest[0]) >= 0)
+}
+
+// newChunk finds where the content starts; a chunk of blanks and comments is
+// none.
+func newChunk(text []byte, line int) (chunk, bool) {
+	at := line
+	for content := range bytes.Lines(text) {
+		trimmed := bytes.TrimSpace(content)
+		if len(trimmed) > 0 && trimmed[0] != '#' {
+			return chunk{text: text, line: line, start: at}, true
+		}
+		at++
+	}
+	return chunk{}, false
+}
+
+// onlyDirectives is the first directive of a chunk that holds nothing else, as
+// the head of a file before its first separator may.
+func (c chunk) onlyDirectives() string {
+	first := ""
+	for content := range bytes.Lines(c.text) {
+		trimmed := string(bytes.TrimSpace(content))
+		switch {
+		case trimmed == "", trimmed[0] == '#':
+		case trimmed[0] == '%':
+			word, _, _ := strings.Cut(trimmed, " ")
+			if first == "" || word != "%YAML" {
+				first = word
+			}
+		default:
+			return ""
+		}
+	}
+	return first
+}
+
+// decodeChunk reads one chunk to its end: the parser would otherwise stop after
+// the first document that "..." ends, and drop the rest silently.
+func decodeChunk(file string, c chunk, limits Limits) ([]value, error) {
+	decoder := yamlv2.NewDecoder(bytes.NewReader(c.text))
+	decoder.SetStrict(true)
+	var values []value
+	for {
+		var raw any
+		err := decoder.Decode(&raw)
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		if err != nil {
+			return nil, yamlProblem(file, c, err)
+		}
+		if raw == nil {
+			continue
+		}
+		// Aliases may multiply a document; go-yaml bounds how often, this bounds
+		// how much.
+		conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
+		tree, err := conversion.convert(raw, 0)
+		if err != nil {
+			return nil, problem(drift.Origin{File: file, Line: c.start}, conversion.hint, "reading YAML: %w", err)
+		}
+		values = append(values, value{tree: tree, line: c.start})
+	}
+}
+
+var (
+	yamlLine   = regexp.MustCompile(`line (\d+): `)
+	yamlQuoted = regexp.MustCompile("(?s)`.*`")
+	yamlAnchor = regexp.MustCompile(`(?s)unknown anchor '.*' referenced`)
+)
+
+// yamlProblem places a parser's error. The parser counts lines from the start
+// of the chunk, and may quote a value, which could be a secret.
+func yamlProblem(file string, c chunk, err error) error {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	message = strings.TrimPrefix(message, "unmarshal errors:\n")
+	// Quotes go first: what they quote may hold quotes and line breaks itself.
+	message = yamlQuoted.ReplaceAllString(message, "`…`")
+	message = yamlAnchor.ReplaceAllString(message, "an alias has no anchor")
+	message, _, _ = strings.Cut(strings.TrimSpace(message), "\n")
+	line := c.start
+	if match := yamlLine.FindStringSubmatchIndex(message); match != nil {
+		if n, convErr := strconv.Atoi(message[match[2]:match[3]]); convErr == nil && n > 0 {
+			line = c.line + n - 1
+		}
+		message = message[:match[0]] + message[match[1]:]
+	}
+	hint := ""
+	switch before, _, quoting := strings.Cut(message, "invalid map key: "); {
+	case quoting:
+		// The parser shows the whole key, values included.
+		message = before + "a map or a list stands where a key must"
+		hint = "quote the text: {{ … }} is read as a map in a map"
+	case strings.Contains(message, "already set in map"):
+		message = strings.Replace(message, "already set in map", "is given twice", 1)
+		hint = "remove one of the two: it is unclear which one is meant"
+	case strings.Contains(message, "excessive aliasing"):
+		hint = "write the values out instead of using YAML aliases"
+	case strings.Contains(message, "an alias has no anchor"):
+		hint = "quote the text if it is none: YAML reads a word after * as an alias"
+	case strings.Contains(message, "found character that cannot start any token"):
+		hint = "YAML is indented with spaces, not tabs"
+	}
+	return problem(drift.Origin{File: file, Line: line}, hint, "reading YAML: %s", message)
+}
+
+// decodeJSON reads a stream of JSON values.
+func decodeJSON(file string, data []byte, limits Limits) ([]value, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	lineAt := func(offset int64) int {
+		return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n"))
+	}
+	var values []value
+	for {
+		before := decoder.InputOffset()
+		skipped := len(data[before:]) - len(bytes.TrimLeft(data[before:], " \t\r\n"))
+		origin := drift.Origin{File: file, Line: lineAt(before + int64(skipped))}
+		var raw json.RawMessage
+		err := decoder.Decode(&raw)
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		if err != nil {
+			var syntax *json.SyntaxError
+			if errors.As(err, &syntax) {
+				origin.Line = lineAt(syntax.Offset)
+			}
+			return nil, problem(origin, "", "reading JSON: %w", err)
+		}
+		if len(raw) > limits.DocumentBytes {
+			return nil, problem(origin, "", "reading JSON: the document is larger than %s", size(int64(limits.DocumentBytes)))
+		}
+		tree, err := parseJSON(raw)
+		if err != nil {
+			return nil, problem(origin, "", "reading JSON: %w", err)
+		}
+		conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
+		if tree, err = conversion.convert(tree, 0); err != nil {
+			return nil, problem(origin, conversion.hint, "reading JSON: %w", err)
+		}
+		if tree != nil {
+			values = append(values, value{tree: tree, line: origin.Line})
+		}
+	}
+}
+
+// parseJSON reads one JSON value with integers kept and duplicate keys refused.
+func parseJSON(raw []byte) (any, error) {
+	var tree any
+	strict, err := kjson.UnmarshalStrict(raw, &tree)
+	if err != nil {
+		return nil, err
+	}
+	if len(strict) > 0 {
+		return nil, strict[0]
+	}
+	return tree, nil
+}
+
+// isList says whether the manifest is a list of objects: a kind with that
+// ending and items (the API's convention for lists).
+func isList(manifest map[string]any) ([]any, bool) {
+	kind, _ := manifest["kind"].(string)
+	value, present := manifest["items"]
+	items, ok := value.([]any)
+	return items, present && (ok || value == nil) && strings.HasSuffix(kind, "List")
+}
+
+// expand turns lists into their items. An item of a typed list may leave out
+// what the list says already (apimachinery, unstructured list decoding).
+func expand(doc document) ([]document, error) {
+	items, ok := isList(doc.manifest)
+	if !ok {
+		return []document{doc}, nil
+	}
+	kind, _ := doc.manifest["kind"].(string)
+	itemKind := strings.TrimSuffix(kind, "List")
+	var documents []document
+	for i, item := range items {
+		manifest, ok := item.(map[string]any)
+		if !ok {
+			return nil, problem(doc.origin, "", "%s: item %d is not an object", kind, i)
+		}
+		if _, named := manifest["kind"]; !named && itemKind != "" {
+			manifest["kind"] = itemKind
+			if _, versioned := manifest["apiVersion"]; !versioned {
+				manifest["apiVersion"] = doc.manifest["apiVersion"]
+			}
+		}
+		next := doc
+		next.manifest = manifest
+		more, err := expand(next)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, more...)
+	}
+	return documents, nil
+}
+
+// asDocument requires a mapping.
+func asDocument(v value, origin drift.Origin) (document, error) {
+	manifest, ok := v.tree.(map[string]any)
+	if !ok {
+		return document{}, problem(origin, notAManifest, "not a Kubernetes object: the document is %s", kindOf(v.tree))
+	}
+	if encrypted(manifest) {
+		return document{}, problem(origin, "Killick cannot decrypt SOPS files yet; use a controller that makes Secrets in the cluster",
+			"the manifest is encrypted with SOPS: applied as it is, it would put ciphertext into the cluster")
+	}
+	return document{manifest: manifest, origin: origin}, nil
+}
+
+// encrypted says whether SOPS wrote the manifest: it leaves its own metadata
+// beside the encrypted values (https://github.com/getsops/sops).
+func encrypted(manifest map[string]any) bool {
+	metadata, _ := manifest["sops"].(map[string]any)
+	_, signed := metadata["mac"]
+	return signed || strings.HasPrefix(text(manifest["apiVersion"]), "ENC[")
+}
+
+const notAManifest = "an app's folder holds Kubernetes objects only; move other files elsewhere"
+
+func kindOf(tree any) string {
+	switch tree.(type) {
+	case map[string]any:
+		return "a mapping"
+	case []any:
+		return "a list"
+	case string:
+		return "text"
+	}
+	return fmt.Sprintf("a %T", tree)
+}

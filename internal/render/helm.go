@@ -1,0 +1,329 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/ignore"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// This is the only file that imports Helm: its template engine and its chart
+// loader, never its action package, which drags in registries and a cluster.
+// What action.Install and `helm template` do around the engine is repeated here
+// in the same order, so that moving to another major version is a one-file
+// change. The parity tests in internal/testenv/parity compare the two.
+
+// chartFileBytes is Helm's own limit for one file of a chart
+// (loader.MaxDecompressedFileSize).
+const chartFileBytes = 5 << 20
+
+// Passes of a Helm render. Two show random functions. A template that walks a
+// map's keys or values unsorted differs only sometimes (every second time with
+// two keys), so charts that use those functions are rendered more often.
+const (
+	passes          = 2
+	passesUnordered = 8
+)
+
+// renderHelm renders the chart in the app's folder as `helm template` does.
+func renderHelm(ctx context.Context, j job) (output, error) {
+	h := helm{job: j, homes: map[string]string{}, archives: map[string]bool{}, origin: drift.Origin{File: path.Join(j.folder, chartFile)}}
+	if err := h.release(); err != nil {
+		return output{}, err
+	}
+	if err := h.read(); err != nil {
+		return output{}, err
+	}
+	first, unordered, err := h.pass(ctx)
+	if err != nil {
+		return output{}, err
+	}
+	count := passes
+	if unordered {
+		count = passesUnordered
+	}
+	for range count - 1 {
+		next, _, err := h.pass(ctx)
+		if err != nil {
+			return output{}, err
+		}
+		first.again = append(first.again, next.documents)
+	}
+	return first, nil
+}
+
+// helm is one chart and its inputs, as bytes: each pass loads them anew because
+// templates may change values.
+type helm struct {
+	job          job
+	origin       drift.Origin // Chart.yaml
+	name         string
+	capabilities *chartutil.Capabilities
+	chart        []chartData
+	values       map[string]any
+	given        []any             // the value files and the inline values, one by one
+	loaded       *chart.Chart      // as loaded last; nil before
+	homes        map[string]string // name and version of each unpacked chart, by its folder
+	archives     map[string]bool   // packed dependencies
+}
+
+// release checks the release's name, namespace and cluster.
+func (h *helm) release() error {
+	app := h.job.app
+	if h.name = app.Helm.ReleaseName; h.name == "" {
+		h.name = app.Name
+	}
+	if err := chartutil.ValidateReleaseName(h.name); err != nil {
+		return problem(h.origin, "set helm.releaseName to at most 53 lower-case letters, digits, dashes and dots", "release name %s is not valid", short(h.name))
+	}
+	if app.Namespace == "" {
+		return problem(h.origin, "set namespace: for the app", "the app names no namespace, and a Helm release needs one")
+	}
+	capabilities := chartutil.DefaultCapabilities.Copy()
+	version := h.job.capabilities.KubeVersion
+	if version == "" {
+		version = defaultKubeVersion
+	}
+	parsed, err := chartutil.ParseKubeVersion(version)
+	if err != nil {
+		return problem(h.origin, "", "the cluster's version %s cannot be read", short(version))
+	}
+	// Charts see the version as the cluster writes it ("v1.31.4-gke.1").
+	capabilities.KubeVersion = chartutil.KubeVersion{Version: version, Major: parsed.Major, Minor: parsed.Minor}
+	if len(h.job.capabilities.APIVersions) > 0 {
+		capabilities.APIVersions = slices.Clone(h.job.capabilities.APIVersions)
+	}
+	h.capabilities = capabilities
+	return nil
+}
+
+// defaultKubeVersion is what charts see without a cluster (`killick render`):
+// the version Killick is tested with.
+const defaultKubeVersion = "v1.36.3"
+
+// load makes a chart from the files; each call gives a fresh one.
+func (h *helm) load() (*chart.Chart, error) {
+	files := make([]*loader.BufferedFile, len(h.chart))
+	for i, file := range h.chart {
+		files[i] = &loader.BufferedFile{Name: file.name, Data: bytes.Clone(file.data)}
+	}
+	loaded, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, problem(h.origin, "`helm lint` in that folder shows the same error", "loading the chart: %s", h.scrub(err.Error()))
+	}
+	h.loaded = loaded
+	if strings.EqualFold(loaded.Metadata.Type, "library") {
+		return nil, problem(h.origin, "let path: name the chart that uses it", "%s is a library chart, which renders nothing by itself", short(loaded.Name()))
+	}
+	if missing := missingDependencies(loaded); len(missing) > 0 {
+		return nil, problem(h.origin, "run `helm dependency build` and commit the charts/ folder: a render has no network",
+			"charts/ lacks the dependencies %s", strings.Join(missing, ", "))
+	}
+	if required := loaded.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required, h.capabilities.KubeVersion.Version) {
+		return nil, problem(h.origin, "use a chart version that supports the cluster", "the chart requires Kubernetes %s, the cluster has %s",
+			short(required), h.capabilities.KubeVersion.Version)
+	}
+	return loaded, nil
+}
+
+// missingDependencies are declared in Chart.yaml but not vendored (Helm,
+// action.CheckDependencies).
+func missingDependencies(loaded *chart.Chart) []string {
+	var missing []string
+	for _, required := range loaded.Metadata.Dependencies {
+		if !slices.ContainsFunc(loaded.Dependencies(), func(c *chart.Chart) bool { return c.Name() == required.Name }) {
+			missing = append(missing, required.Name)
+		}
+	}
+	return missing
+}
+
+// pass renders the chart once. It also says whether a template walks maps
+// without an order.
+func (h *helm) pass(ctx context.Context) (out output, unordered bool, err error) {
+	if ctx.Err() != nil {
+		return output{}, false, ctx.Err()
+	}
+	loaded, err := h.load()
+	if err != nil {
+		return output{}, false, err
+	}
+	top, values, err := h.renderValues(loaded)
+	if err != nil {
+		return output{}, false, err
+	}
+	parts := h.parts(loaded, h.job.folder, false)
+	if err := h.validate(loaded, parts, values); err != nil {
+		return output{}, false, err
+	}
+	a, err := h.analyse(loaded, parts, values)
+	if err != nil {
+		return output{}, false, err
+	}
+	var e engine.Engine // without a client and without DNS: lookup and getHostByName answer empty
+	rendered, err := e.Render(loaded, top)
+	if err != nil {
+		return output{}, false, h.templateProblem(parts, err)
+	}
+	made := chartOutput{version: loaded.Name() + "-" + loaded.Metadata.Version, parts: parts, rendered: rendered, analysis: a}
+	for _, crd := range loaded.CRDObjects() {
+		made.crds = append(made.crds, chartData{name: crd.Filename, data: crd.File.Data})
+	}
+	out, err = h.documents(made)
+	return out, a.unordered, err
+}
+
+// renderValues merges the values as Helm does: what templates see, and the
+// values in it as plain JSON.
+func (h *helm) renderValues(loaded *chart.Chart) (chartutil.Values, map[string]any, error) {
+	given, err := deepCopy(h.values)
+	if err != nil {
+		return nil, nil, problem(h.origin, "", "copying the values: %w", err)
+	}
+	if err := chartutil.ProcessDependenciesWithMerge(loaded, given); err != nil {
+		return nil, nil, problem(h.origin, "", "processing the chart's dependencies: %s", h.scrub(err.Error()))
+	}
+	release := chartutil.ReleaseOptions{Name: h.name, Namespace: h.job.app.Namespace, Revision: 1, IsInstall: true}
+	// Helm's own schema validation fetches $ref over the network and from files.
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(loaded, given, release, h.capabilities, true)
+	if err != nil {
+		return nil, nil, problem(h.origin, "", "merging the values: %s", h.scrub(err.Error()))
+	}
+	values, err := deepCopy(top["Values"])
+	if err != nil {
+		return nil, nil, problem(h.origin, "", "copying the values: %w", err)
+	}
+	return top, values, nil
+}
+
+// parts says where a chart and its dependencies stand in the repository, the
+// chart itself first.
+func (h *helm) parts(c *chart.Chart, home string, packed bool) []chartPart {
+	parts := []chartPart{{path: c.ChartFullPath(), home: home, packed: packed}}
+	for _, dependency := range c.Dependencies() {
+		if packed { // everything below stands in the same archive
+			parts = append(parts, h.parts(dependency, home, true)...)
+			continue
+		}
+		name, version := dependency.Name(), dependency.Metadata.Version
+		for _, file := range dependency.Raw {
+			if file.Name == chartFile { // an alias replaces the name in the loaded chart
+				name, version = chartIdentity(file.Data)
+			}
+		}
+		below, inArchive := h.dependencyHome(path.Join(home, "charts"), name, version)
+		parts = append(parts, h.parts(dependency, below, inArchive)...)
+	}
+	return parts
+}
+
+// chartIdentity reads the name and version from a Chart.yaml.
+func chartIdentity(data []byte) (name, version string) {
+	values, err := chartutil.ReadValues(data)
+	if err != nil {
+		return "", ""
+	}
+	return text(values["name"]), text(values["version"])
+}
+
+// defaults are the values.yaml files of a chart and its dependencies.
+func defaults(c *chart.Chart) []any {
+	all := []any{c.Values}
+	for _, dependency := range c.Dependencies() {
+		all = append(all, defaults(dependency)...)
+	}
+	return all
+}
+
+// chartNames are the names of a chart and its dependencies.
+func chartNames(c *chart.Chart) []string {
+	names := []string{c.Name()}
+	for _, dependency := range c.Dependencies() {
+		names = append(names, chartNames(dependency)...)
+	}
+	return names
+}
+
+// readValues reads a file of values as Helm does.
+func readValues(data []byte) (map[string]any, error) { return chartutil.ReadValues(data) }
+
+// ignoreFile is the name of the file that keeps others out of a chart.
+const ignoreFile = ignore.HelmIgnore
+
+// ignoreRules reads an ignore file; nil gives Helm's defaults alone.
+func ignoreRules(data []byte) (func(name string, info fs.FileInfo) bool, error) {
+	rules, err := ignore.Parse(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	rules.AddDefaults()
+	return rules.Ignore, nil
+}
+
+// validate checks the values of the chart and its dependencies against their
+// schemas (Helm, chartutil.ValidateAgainstSchema).
+func (h *helm) validate(c *chart.Chart, parts []chartPart, values map[string]any) error {
+	if c.Schema != nil {
+		if err := validateValues(values, c.Schema, h.job.limits); err != nil {
+			file, _ := h.place(parts, path.Join(c.ChartFullPath(), "values.schema.json"))
+			return problem(drift.Origin{File: file}, "change helm.values or the value files; `helm lint` shows the same",
+				"checking the values of chart %q: %w", c.Name(), err)
+		}
+	}
+	for _, dependency := range c.Dependencies() {
+		below, present := values[dependency.Name()]
+		if !present || below == nil {
+			continue
+		}
+		fields, ok := below.(map[string]any)
+		if !ok {
+			return problem(h.origin, "", "the values of chart %q are %s, not a mapping", dependency.Name(), kindOf(below))
+		}
+		if err := h.validate(dependency, parts, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// analyse looks at the templates before they run.
+func (h *helm) analyse(c *chart.Chart, parts []chartPart, values map[string]any) (*analysis, error) {
+	a := newAnalysis()
+	var add func(c *chart.Chart) error
+	add = func(c *chart.Chart) error {
+		for _, file := range c.Templates {
+			if err := a.add(path.Join(c.ChartFullPath(), file.Name), string(file.Data)); err != nil {
+				return h.templateProblem(parts, err)
+			}
+		}
+		for _, file := range c.Files {
+			// Documentation is never handed to tpl, and is full of braces.
+			if ext := path.Ext(file.Name); ext != ".md" && ext != ".gotmpl" {
+				a.addText(string(file.Data))
+			}
+		}
+		for _, dependency := range c.Dependencies() {
+			if err := add(dependency); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := add(c); err != nil {
+		return nil, err
+	}
+	if err := a.addValues(values); err != nil {
+		return nil, problem(h.origin, "", "%w", err)
+	}
+	return a, nil
+}

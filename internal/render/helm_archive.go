@@ -1,0 +1,104 @@
+package render
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// boundYAML refuses what would grow without bound in Helm's own parser. Chart
+// metadata and default values may repeat a key: Helm takes the last one, and
+// charts of other people do it.
+func boundYAML(file string, data []byte, limits Limits) error {
+	whole := chunk{text: data, line: 1, start: 1}
+	var raw any
+	if err := yamlv2.Unmarshal(data, &raw); err != nil {
+		return yamlProblem(file, whole, err)
+	}
+	conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
+	if _, err := conversion.convert(raw, 0); err != nil {
+		return problem(drift.Origin{File: file}, conversion.hint, "reading YAML: %w", err)
+	}
+	return nil
+}
+
+const archiveSuffix = ".tgz"
+
+// isArchive says whether a chart's file is a packed dependency.
+func isArchive(relative string) bool {
+	return path.Ext(relative) == archiveSuffix && path.Base(path.Dir(relative)) == "charts"
+}
+
+// maxArchiveDepth bounds archives inside archives.
+const maxArchiveDepth = 4
+
+// checkArchive walks a packed chart before Helm unpacks it into memory: Helm's
+// limit of 100 MiB counts per archive and starts anew for each one inside, and
+// it reads links and devices as empty files.
+func checkArchive(files *reader, name string, data []byte, depth int) error {
+	origin := drift.Origin{File: name}
+	if depth > maxArchiveDepth {
+		return problem(origin, "", "the chart packs archives more than %d levels deep", maxArchiveDepth)
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return problem(origin, "", "unpacking the dependency: %w", err)
+	}
+	defer unzipped.Close() //nolint:errcheck // nothing was written
+	seen := map[string]bool{}
+	archive := tar.NewReader(unzipped)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return problem(origin, "", "unpacking the dependency: %w", err)
+		}
+		switch header.Typeflag {
+		case tar.TypeDir, tar.TypeXGlobalHeader, tar.TypeXHeader:
+			continue
+		case tar.TypeReg:
+		default:
+			return problem(origin, "", "unpacking the dependency: %s is neither file nor folder", short(header.Name))
+		}
+		entry := path.Clean(strings.ReplaceAll(header.Name, `\`, "/"))
+		if path.IsAbs(entry) || entry == ".." || strings.HasPrefix(entry, "../") || seen[entry] {
+			return problem(origin, "", "unpacking the dependency: the entry %s is given twice or leaves the archive", short(header.Name))
+		}
+		seen[entry] = true
+		content, err := io.ReadAll(io.LimitReader(archive, chartFileBytes+1))
+		if err != nil {
+			return problem(origin, "", "unpacking the dependency: %w", err)
+		}
+		if len(content) > chartFileBytes {
+			return problem(origin, "", "unpacking the dependency: %s is larger than %s", short(header.Name), size(chartFileBytes))
+		}
+		if err := files.spend(name, int64(len(content))); err != nil {
+			return err
+		}
+		if err := checkEntry(files, name, entry, content, depth); err != nil {
+			return err
+		}
+	}
+}
+
+// checkEntry looks into what Helm will parse or unpack.
+func checkEntry(files *reader, name, entry string, content []byte, depth int) error {
+	if isArchive(entry) {
+		return checkArchive(files, name, content, depth+1)
+	}
+	switch path.Base(entry) {
+	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
+		return boundYAML(name, content, files.limits)
+	}
+	return nil
+}

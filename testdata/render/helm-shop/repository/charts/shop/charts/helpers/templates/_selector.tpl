@@ -1,0 +1,3 @@
+{{- define "helpers.selector" -}}
+app: {{ .Release.Name }}
+{{- end -}}
