@@ -1,0 +1,223 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// glyphs are the characters outside ASCII that the text view uses, or what
+// stands for them.
+type glyphs struct {
+	arrow, ellipsis, separator, failed string
+}
+
+var (
+	unicodeGlyphs = glyphs{arrow: "→", ellipsis: "…", separator: "·", failed: "✗"}
+	asciiGlyphs   = glyphs{arrow: "->", ellipsis: "...", separator: "|", failed: "x"}
+)
+
+// printer writes the text view. Text from the report reaches the buffer only
+// through clean or inline.
+type printer struct {
+	buf     bytes.Buffer
+	color   bool
+	ascii   bool
+	width   int
+	glyphs  glyphs
+	cluster string
+	plan    bool
+	now     time.Time // when the run finished; ages are told against it
+}
+
+func textView(report drift.Report, options Options) []byte {
+	p := &printer{
+		color:   options.Color,
+		ascii:   options.ASCII,
+		width:   cmp.Or(max(options.Width, 0), DefaultWidth),
+		glyphs:  unicodeGlyphs,
+		cluster: report.Cluster.Name,
+		plan:    report.Run.Mode == "plan",
+		now:     report.Run.Finished,
+	}
+	if options.ASCII {
+		p.glyphs = asciiGlyphs
+	}
+	for _, app := range report.Apps {
+		p.app(app)
+		p.line("")
+	}
+	p.errors(report.Errors)
+	if !options.Excerpt {
+		p.run(report)
+	}
+	return p.buf.Bytes()
+}
+
+// ANSI styles. Meaning never hangs on colour alone: each has a word or a symbol.
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "1"
+	dim    style = "2"
+	red    style = "31"
+	green  style = "32"
+	yellow style = "33"
+	cyan   style = "36"
+)
+
+func (p *printer) paint(s style, text string) string {
+	if !p.color || s == plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+func (p *printer) line(text string) {
+	p.buf.WriteString(text)
+	p.buf.WriteByte('\n')
+}
+
+func (p *printer) clean(text string) string { return clean(text, p.ascii) }
+
+// joined puts the separator between the parts that are not empty.
+func (p *printer) joined(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	return strings.Join(parts, " "+p.glyphs.separator+" ")
+}
+
+// note writes a labelled detail of one resource. Continuation lines of a long
+// message keep the indentation.
+func (p *printer) note(label, text string, s style) {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	p.line("      " + p.paint(dim, pad(label, 10)) + p.paint(s, p.clean(lines[0])))
+	for _, line := range lines[1:] {
+		p.line(strings.Repeat(" ", 16) + p.paint(s, p.clean(line)))
+	}
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// app writes one app: whose commit it is, then its resources, worst first, then
+// exact totals.
+func (p *printer) app(app drift.ReportApp) {
+	p.line(p.appTitle(app))
+	if about := p.joined(p.clean(string(app.Renderer)), p.clean(app.Path), healthWords(app.Health, "", p.ascii)); about != "" {
+		p.line("  " + p.paint(dim, about))
+	}
+	if app.Suspended != "" {
+		p.line("  " + p.paint(yellow, "suspended: "+p.clean(app.Suspended)))
+	}
+	if app.FirstRun {
+		p.line("  first run of this app")
+	}
+	if !app.Complete {
+		p.line("  " + p.paint(yellow, "incomplete: something of this app could not be fetched, read or decided, so nothing of it is pruned"))
+	}
+	for _, warning := range app.Warnings {
+		p.line("  " + p.paint(yellow, "warning: ") + p.clean(warning))
+	}
+	resources := worstFirst(app.Resources)
+	columns := p.columns(resources)
+	for _, resource := range resources {
+		p.resource(resource, columns)
+	}
+	p.line("  " + p.totals(tallyOf(app)))
+}
+
+func (p *printer) appTitle(app drift.ReportApp) string {
+	revision := app.Revision
+	title := p.paint(bold, p.clean(app.Name))
+	switch {
+	case revision.Worktree:
+		title += " @ files as they are on disk"
+	case revision.Commit != "":
+		title += " @ " + p.paint(bold, p.clean(shortCommit(revision.Commit)))
+	}
+	if revision.Ref != "" && !revision.Worktree {
+		title += " (" + p.clean(revision.Ref) + ")"
+	}
+	var commit string
+	switch {
+	case revision.Author != "" && revision.Subject != "":
+		commit = p.clean(revision.Author) + ": " + p.clean(revision.Subject)
+	default:
+		commit = p.clean(revision.Author + revision.Subject)
+	}
+	return p.joined(title, commit, p.clean(p.cluster))
+}
+
+// shortCommit is 12 digits, as Git itself abbreviates in large repositories.
+func shortCommit(commit string) string {
+	if len(commit) > 12 {
+		return commit[:12]
+	}
+	return commit
+}
+
+func healthWords(status drift.HealthStatus, reason string, ascii bool) string {
+	if status == "" {
+		return ""
+	}
+	words := "health " + clean(string(status), ascii)
+	if reason != "" {
+		words += ": " + clean(reason, ascii)
+	}
+	return words
+}
+
+// errors writes the errors of the run and of its apps.
+func (p *printer) errors(errors []drift.ReportError) {
+	if len(errors) == 0 {
+		return
+	}
+	p.line(p.paint(bold, "Errors"))
+	for _, e := range errors {
+		where := e.Stage
+		if e.App != "" {
+			where = e.App + ", " + e.Stage
+		}
+		message := e.Message
+		if e.File != "" && !strings.Contains(message, e.File) {
+			message = e.File + ": " + message
+		}
+		lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
+		p.line("  " + p.paint(red, p.glyphs.failed) + " " + p.clean(where) + ": " + p.clean(lines[0]))
+		for _, line := range lines[1:] {
+			p.line("      " + p.clean(line))
+		}
+		if e.Hint != "" {
+			p.line("      " + p.paint(cyan, "hint: ") + p.clean(e.Hint))
+		}
+	}
+	p.line("")
+}
+
+// age says how long before the end of the run something happened.
+func (p *printer) age(t time.Time) string {
+	d := p.now.Sub(t)
+	switch {
+	case d < 0:
+		return "after the run" // clocks differ
+	case d < time.Minute:
+		return fmt.Sprintf("%ds ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
+}
+
+func (p *printer) moment(t time.Time) string {
+	return t.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + p.age(t)
+}
