@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// looksAtMost bounds how often an object that changes while it is looked at is
+// looked at again.
+const looksAtMost = 3
+
+// predict asks what a forced server-side apply of the desired object would
+// store. A refusal leaves the state as it is and stands in Err, with Prediction
+// ByComparison: whoever compares has only the manifest to go by.
+//
+// Where the state is known by proof or memo, nobody is asked.
+//
+// The dry-run answers for the object as it is now, which may be newer than the
+// one listed; then the object is read again, so that live and predicted always
+// belong together (research/security.md, F30).
+func (c *Client) predict(ctx context.Context, s *survey, of resource, ask question, seen drift.Observation) drift.Observation {
+	object := ask.object
+	for range looksAtMost {
+		if seen.State == drift.Present {
+			switch by := ask.belief.Settles(object, ask.row, seen.Live, s.autoscaled.targets[object.ID]); by {
+			case drift.ByMemo:
+				seen.Prediction, seen.Memo = by, ask.row
+				return seen
+			case drift.ByProof:
+				seen.Predicted, seen.Prediction = seen.Live, by
+				return seen
+			}
+		}
+		if ask.belief.Alone {
+			return seen
+		}
+		object = object.Unpack()
+		predicted, err := s.dryRun(ctx, of, object.ID, object.Manifest)
+		if err != nil {
+			seen.Prediction = drift.ByComparison
+			seen.Err = c.refused(ctx, s.session, of, object, seen, err)
+			return seen
+		}
+		if versionOf(predicted) == versionOf(seen.Live) {
+			seen.Predicted, seen.Prediction = predicted, drift.ByDryRun
+			return seen
+		}
+		before := seen.Live
+		if seen = s.fetch(ctx, of, object.ID); seen.State == drift.Unreadable {
+			seen.Err = unreadable(object, seen.Err)
+			return seen
+		}
+		if drift.SameButStatus(before, seen.Live) {
+			// A rollout under way: nothing that is compared has moved.
+			seen.Predicted, seen.Prediction = predicted, drift.ByDryRun
+			return seen
+		}
+	}
+	seen.Prediction = drift.ByComparison
+	seen.Err = fmt.Errorf("predicting %s: %w", object.ID.Short(),
+		&drift.Refusal{Kind: drift.ErrConflict, Message: "the object changed each time it was looked at"})
+	return seen
+}
+
+// question is what is asked about one desired object, and what may be believed
+// without asking.
+type question struct {
+	object drift.Object
+	row    drift.Row
+	belief drift.Belief
+}
+
+// dryRun is the object that a forced server-side apply would store. The error
+// is as it came: a refusal is classified by who knows the object.
+func (s *session) dryRun(ctx context.Context, of resource, id drift.ID, manifest map[string]any) (map[string]any, error) {
+	where, err := of.object(id.Namespace, id.Name)
+	if err != nil {
+		return nil, err
+	}
+	body, err := encode(withMeta(manifest, map[string]string{"uid": "", "resourceVersion": "", "managedFields": ""}))
+	if err != nil {
+		return nil, err
+	}
+	// A dry-run changes nothing, so it may be repeated like a read.
+	answer, err := s.read(ctx, request{verb: http.MethodPatch, path: where, query: applyQuery(drift.FieldManager, true),
+		contentType: string(types.ApplyPatchType), body: body})
+	if err != nil {
+		return nil, err
+	}
+	return decode(answer)
+}
+
+// refused explains why the API server would not take the object.
+func (c *Client) refused(ctx context.Context, s *session, of resource, object drift.Object, seen drift.Observation, err error) error {
+	if seen.State == drift.Present {
+		err = s.immutable(ctx, of, object, err)
+	}
+	if missing := missingNamespace(err, object.ID); missing != nil {
+		return missing
+	}
+	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: hint(err)}
+	problem.Err = fmt.Errorf("asking what applying %s would do: %w", object.ID.Short(), err)
+	return problem
+}
+
+// missingNamespace says that an object cannot be created because nobody creates
+// its namespace; nil when that is not the cause.
+func missingNamespace(err error, id drift.ID) error {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || !errors.Is(err, errNotFound) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Kind != "namespaces" {
+		return nil
+	}
+	return &drift.Problem{
+		Stage: "observe",
+		Hint:  fmt.Sprintf("create the namespace %q, or add its manifest to this app", id.Namespace),
+		Err:   fmt.Errorf("asking what applying %s would do: %w", id.Short(), &drift.Refusal{Kind: drift.ErrInvalid, Message: status.ErrStatus.Message}),
+	}
+}

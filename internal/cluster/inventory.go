@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+const inventoryKey = "inventory.json.gz"
+
+// Load reads an app's inventory and state. A parent that does not exist gives an
+// inventory that is not Known. A parent that cannot be trusted (damaged, of a
+// newer binary, another tool or another installation) is an error: nothing of
+// that app may be written. A state that cannot be read counts as lost, and a
+// note says so.
+func (c *Client) Load(ctx context.Context, app string) (drift.Inventory, drift.AppState, error) {
+	inventory, err := c.loadInventory(ctx, app)
+	if err != nil {
+		return drift.Inventory{}, drift.AppState{}, stateProblem(fmt.Sprintf("reading the inventory of app %q", app), err)
+	}
+	var state drift.AppState
+	wrote := false
+	if err := c.loadState(ctx, drift.StateName(app), &state); err != nil {
+		if !errors.Is(err, errDamaged) {
+			return drift.Inventory{}, drift.AppState{}, stateProblem(fmt.Sprintf("reading the state of app %q", app), err)
+		}
+		state, wrote = drift.AppState{}, true // it may have told of a write
+		c.note(drift.ReportError{App: app, Stage: "cluster", Message: fmt.Sprintf("the state of app %q counts as lost: %v", app, err),
+			Hint: "nothing to do: this run compares afresh and writes it anew"})
+	}
+	// Only what was ours has a memo row, and only what was written was healed.
+	c.rememberWrites(app, wrote || len(state.Rows) > 0 || len(state.Heals) > 0)
+	return inventory, state, nil
+}
+
+// rememberWrites and wroteBefore keep whether an app's state, as it was loaded,
+// tells that this installation wrote something of it before.
+func (c *Client) rememberWrites(app string, wrote bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrote[app] = wrote
+}
+
+func (c *Client) wroteBefore(app string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wrote[app]
+}
+
+func (c *Client) loadInventory(ctx context.Context, app string) (drift.Inventory, error) {
+	installation, err := c.Installation(ctx)
+	if err != nil {
+		return drift.Inventory{}, err
+	}
+	name := drift.ParentName(app)
+	c.forget(name) // what cannot be read now must not be written either
+	parent, err := c.readMap(ctx, name)
+	if err != nil {
+		return drift.Inventory{}, err
+	}
+	if parent == nil {
+		c.remember(name, stored{})
+		return drift.Inventory{Installation: installation}, nil
+	}
+	if err := c.checkParent(app, installation, parent); err != nil {
+		return drift.Inventory{}, fmt.Errorf("ConfigMap %q: %w", name, err)
+	}
+	packed, err := contentOf(parent, "binaryData", inventoryKey)
+	if err != nil {
+		return drift.Inventory{}, fmt.Errorf("ConfigMap %q is damaged: %w", name, err)
+	}
+	inventory := drift.Inventory{Known: true, Installation: installation, Source: text(parent, "metadata", "annotations", sourceAnnotation)}
+	if err := unpack(packed, &inventory.Entries); err != nil {
+		return drift.Inventory{}, fmt.Errorf("ConfigMap %q is damaged: %w", name, err)
+	}
+	c.remember(name, stored{version: versionOf(parent), packed: packed, source: inventory.Source})
+	return inventory, nil
+}
+
+// SaveInventory writes an app's ApplySet parent: hints, inventory, installation
+// and source. It is refused with drift.ErrConflict when somebody wrote the
+// parent since it was loaded, and before any write when it does not fit. An
+// inventory that has not changed is not written.
+func (c *Client) SaveInventory(ctx context.Context, app string, inventory drift.Inventory) error {
+	doing := fmt.Sprintf("writing the inventory of app %q", app)
+	installation, err := c.Installation(ctx)
+	if err != nil {
+		return stateProblem(doing, err)
+	}
+	if inventory.Installation != "" && inventory.Installation != installation {
+		return stateProblem(doing, fmt.Errorf("it belongs to the installation %q, and this is %q", inventory.Installation, installation))
+	}
+	entries := slices.Clone(inventory.Entries)
+	slices.SortFunc(entries, func(a, b drift.Entry) int { return a.ID.Compare(b.ID) })
+	packed, err := pack(entries)
+	if errors.Is(err, errTooLarge) {
+		return &drift.Problem{Stage: "cluster", Hint: "split the app in two", Err: fmt.Errorf("%s: %w", doing, err)}
+	}
+	if err != nil {
+		return stateProblem(doing, err)
+	}
+	name := drift.ParentName(app)
+	last, loaded := c.recall(name)
+	if !loaded {
+		return stateProblem(doing, errors.New("it was not loaded before"))
+	}
+	parent := c.parentOf(app, installation, inventory, packed)
+	version := last.version
+	if version == "" {
+		version = noVersion
+	}
+	if last.version != "" && bytes.Equal(last.packed, packed) && last.source == inventory.Source {
+		return nil
+	}
+	version, err = c.writeOwn(ctx, drift.ParentFieldManager, version, parent)
+	if err != nil {
+		return stateProblem(doing, err)
+	}
+	c.remember(name, stored{version: version, packed: packed, source: inventory.Source})
+	return nil
+}

@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// session is one identity's way into the cluster. All sessions share their
+// connections: client-go keeps one TLS transport per TLS configuration, and a
+// new connection costs the API server about 4 ms.
+type session struct {
+	user      string // impersonated user; "" is the client's own identity
+	rest      rest.Interface
+	discovery *discovery.DiscoveryClient
+}
+
+func newSession(config *rest.Config, user string) (*session, error) {
+	config = rest.CopyConfig(config)
+	if user != "" {
+		// No groups: the API server adds a service account's own groups when
+		// none are asked for, and asking would need a right to impersonate
+		// groups (apiserver, endpoints/filters/impersonation).
+		config.Impersonate = rest.ImpersonationConfig{UserName: user}
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	served, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
+	if err != nil {
+		return nil, err
+	}
+	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
+	config.GroupVersion = &schema.GroupVersion{}
+	raw, err := rest.UnversionedRESTClientForConfigAndClient(config, client)
+	if err != nil {
+		return nil, err
+	}
+	return &session{user: user, rest: raw, discovery: served}, nil
+}
+
+// account is "name" or "namespace/name", both DNS names.
+var account = regexp.MustCompile(`^(?:([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)/)?([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)$`)
+
+// userOf is the user name of an app's service account, "" when it has none. A
+// name that is not one is an error, never the client's own identity.
+func (c *Client) userOf(app drift.App) (string, error) {
+	if app.ServiceAccount == "" {
+		return "", nil
+	}
+	parts := account.FindStringSubmatch(app.ServiceAccount)
+	if parts == nil {
+		return "", &drift.Problem{Stage: "config", Hint: "write NAME or NAMESPACE/NAME",
+			Err: fmt.Errorf("app %q: serviceAccount %q is not the name of a service account", app.Name, app.ServiceAccount)}
+	}
+	namespace := parts[1]
+	if namespace == "" {
+		namespace = c.stateNamespace
+	}
+	return "system:serviceaccount:" + namespace + ":" + parts[2], nil
+}
+
+// as is the session of an app's identity.
+func (c *Client) as(app drift.App) (*session, error) {
+	user, err := c.userOf(app)
+	if err != nil {
+		return nil, err
+	}
+	if user == "" {
+		return c.own, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.sessions[user]; known != nil {
+		return known, nil
+	}
+	made, err := newSession(c.config, user)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the identity %q: %w", user, err)
+	}
+	c.sessions[user] = made
+	return made, nil
+}
+
+// request is one call to the API server.
+type request struct {
+	verb        string // GET when empty
+	path        string // absolute
+	query       url.Values
+	contentType string
+	accept      string // application/json when empty
+	body        []byte
+}
+
+// send makes one request. client-go repeats it where the server answers with
+// Retry-After. The error is the API server's *apierrors.StatusError or the
+// transport's, as it came.
+func (s *session) send(ctx context.Context, r request) ([]byte, error) {
+	verb, accept := r.verb, r.accept
+	if verb == "" {
+		verb = http.MethodGet
+	}
+	if accept == "" {
+		accept = runtime.ContentTypeJSON
+	}
+	call := s.rest.Verb(verb).AbsPath(r.path).SetHeader("Accept", accept)
+	for name, values := range r.query {
+		for _, value := range values {
+			call = call.Param(name, value)
+		}
+	}
+	if r.body != nil {
+		call = call.SetHeader("Content-Type", r.contentType).Body(r.body)
+	}
+	body, err := call.Do(ctx).Raw()
+	if err == nil {
+		return body, nil
+	}
+	if status := statusIn(body); status != nil {
+		return nil, &apierrors.StatusError{ErrStatus: *status}
+	}
+	return nil, err
+}
+
+// statusIn is the Status that a failed request's body holds, nil when it holds
+// none (a proxy's page, a truncated answer).
+func statusIn(body []byte) *metav1.Status {
+	status := &metav1.Status{}
+	if json.Unmarshal(body, status) != nil || status.Kind != "Status" || status.Status != metav1.StatusFailure {
+		return nil
+	}
+	return status
+}
+
+// pauses lie between the attempts of a request that may be repeated.
+var pauses = []time.Duration{200 * time.Millisecond, 800 * time.Millisecond}
+
+// read makes a request that changes nothing, and repeats it while the cause
+// looks passing. The error is described.
+func (s *session) read(ctx context.Context, r request) ([]byte, error) {
+	for attempt := 0; ; attempt++ {
+		body, err := s.send(ctx, r)
+		if err == nil {
+			return body, nil
+		}
+		if attempt == len(pauses) || !passing(err) {
+			return nil, describe(err)
+		}
+		if err := pause(ctx, pauses[attempt]); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// get reads one object; errors.Is(err, errNotFound) says that it is absent.
+func (s *session) get(ctx context.Context, path string) (map[string]any, error) {
+	body, err := s.read(ctx, request{path: path})
+	if err != nil {
+		return nil, err
+	}
+	return decode(body)
+}
+
+// pause waits, or ends early with the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// enter takes one of a bounded number of places; leave gives it back.
+func enter(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// values builds a query from name, value pairs.
+func values(pairs ...string) url.Values {
+	query := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	return query
+}
+
+// applyQuery is the query of a forced server-side apply.
+func applyQuery(manager string, dryRun bool) url.Values {
+	query := values("fieldManager", manager, "force", "true", "fieldValidation", "Strict")
+	if dryRun {
+		query.Set("dryRun", "All")
+	}
+	return query
+}
+
+// isTimeout says whether a deadline, ours or the transport's, ended a request.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// hasAny says whether s contains one of the parts.
+func hasAny(s string, parts ...string) bool {
+	for _, part := range parts {
+		if strings.Contains(s, part) {
+			return true
+		}
+	}
+	return false
+}
