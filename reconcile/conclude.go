@@ -1,0 +1,238 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// conclude turns what the stages left into the report, the tally and the states
+// to save. remembered are the apps that were looked at without Git.
+func (r Reconciler) conclude(ctx context.Context, request Request, started time.Time, apps []app, remembered map[string]recollection) Outcome {
+	outcome := Outcome{States: map[string]drift.AppState{}}
+	outcome.Report = drift.Report{
+		Schema: drift.ReportSchema, Cluster: request.Cluster,
+		Run:  drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
+		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...),
+	}
+	outcome.Tally = Tally{Interrupted: ctx.Err() != nil, NoneUsable: len(apps) > 0, Unreachable: len(apps) > 0}
+	for _, a := range apps {
+		outcome.Secrets = append(outcome.Secrets, a.secrets...)
+		for _, result := range a.results { // some were read again since they were judged
+			id := result.Step.Change.ID
+			outcome.Secrets = append(outcome.Secrets, drift.SecretValues(id, result.Step.Observation.Live)...)
+			outcome.Secrets = append(outcome.Secrets, drift.SecretValues(id, result.After)...)
+		}
+		if !a.selected {
+			continue
+		}
+		if a.err != nil {
+			outcome.Report.Errors = append(outcome.Report.Errors, drift.ReportOf(a.config.Name, a.stage, a.err))
+			if last, ok := remembered[a.config.Name]; ok {
+				outcome = outcome.with(last)
+			}
+			outcome.Tally.Partial = true
+			outcome.Tally.Unreachable = outcome.Tally.Unreachable && a.stage == "observe" && errors.Is(a.err, drift.ErrUnreachable)
+			if a.stage != "source" && a.stage != "render" {
+				outcome.Tally.NoneUsable = false
+			}
+			continue
+		}
+		outcome.Tally.NoneUsable, outcome.Tally.Unreachable = false, false
+		now := r.Now()
+		outcome.Report.Errors = append(outcome.Report.Errors, errorsOf(a)...)
+		a.results = r.withHealth(a.results, now)
+		state := a.state
+		if request.Mode == Run {
+			state = remember(request, a, now)
+			outcome.States[a.config.Name] = state
+		}
+		outcome.Report.Apps = append(outcome.Report.Apps, reportApp(request, a, state, now))
+		outcome.Tally = tally(outcome.Tally, a, request.Namespace)
+		outcome.Explained = append(outcome.Explained, r.explained(request, a)...)
+	}
+	outcome.Report.Run.Finished = r.Now().UTC()
+	if request.Mode == Run && len(request.Only) == 0 && ctx.Err() == nil {
+		outcome.Record = recorded(request, apps, outcome.States, outcome.Report, started)
+	}
+	return outcome
+}
+
+func (r Reconciler) explained(request Request, a app) []Explained {
+	if request.Explain == nil {
+		return nil
+	}
+	court := court{Reconciler: r, request: request}
+	var found []Explained
+	for _, result := range a.results {
+		if request.Explain(result.Step.Change.ID) {
+			found = append(found, Explained{Step: result.Step, Result: result, Input: court.input(a, result.Step)})
+		}
+	}
+	return found
+}
+
+func errorsOf(a app) []drift.ReportError {
+	errors := append([]drift.ReportError{}, a.problems...)
+	for _, err := range a.failed {
+		errors = append(errors, drift.ReportOf(a.config.Name, "act", err))
+	}
+	if a.guarded != "" {
+		errors = append(errors, drift.ReportError{App: a.config.Name, Stage: "decide",
+			Message: "a guard stopped writes: " + a.guarded, Hint: guardHint(a)})
+	}
+	return errors
+}
+
+func guardHint(a app) string {
+	if a.empty {
+		return "if that is meant, name this commit in guards.allowEmpty." + a.config.Name
+	}
+	return "prune in smaller steps, or raise guards.prune in the config"
+}
+
+func reportApp(request Request, a app, state drift.AppState, now time.Time) drift.ReportApp {
+	results, filtered := inNamespace(a.results, request.Namespace)
+	return drift.ReportOfApp(drift.AppOutcome{
+		App: a.config, Revision: a.revision, Rendered: a.rendered,
+		Complete: len(a.incomplete) == 0 && len(a.failed) == 0, FirstRun: !a.known(),
+		Skipped: a.rendered.Skipped + filtered, Results: results, Health: worst(results),
+		Warnings: warningsOf(a, results), State: state, Now: now,
+	})
+}
+
+// warningsOf is what a person should know about an app and what stopped nothing.
+func warningsOf(a app, results []drift.Result) []string {
+	var warnings []string
+	for _, reason := range a.unavailable {
+		warnings = append(warnings, "nothing is pruned: "+reason)
+	}
+	if len(a.forgotten) > 0 {
+		warnings = append(warnings, "the inventory was lost, and what the app has of "+strings.Join(a.forgotten, ", ")+
+			" could not be looked for: it will not be pruned")
+	}
+	for _, warning := range a.rendered.Warnings {
+		text := warning.Message
+		if file := drift.FileLine(warning.Origin.File, warning.Origin.Line); file != "" {
+			text = file + ": " + text
+		}
+		warnings = append(warnings, text)
+	}
+	for _, result := range results {
+		// What is in sync is not listed, but a finding about it is said.
+		if result.Step.Change.Type == drift.InSync && result.Outcome == drift.Skipped {
+			for _, finding := range result.Step.Change.Findings {
+				warnings = append(warnings, result.Step.Change.ID.Short()+": "+finding)
+			}
+		}
+	}
+	if !a.inventory.Known {
+		warnings = append(warnings, "nothing of this app was ever applied, so objects that left Git cannot be seen yet")
+	}
+	return warnings
+}
+
+// known says whether an earlier run has been here.
+func (a app) known() bool {
+	return len(a.state.Rows) > 0 || len(a.state.Incidents) > 0 || a.state.LastApplied.Commit != ""
+}
+
+// inNamespace filters a plan's results; the rest is counted as skipped.
+func inNamespace(results []drift.Result, namespace string) ([]drift.Result, int) {
+	if namespace == "" {
+		return results, 0
+	}
+	var kept []drift.Result
+	for _, result := range results {
+		if result.Step.Change.ID.Namespace == namespace {
+			kept = append(kept, result)
+		}
+	}
+	return kept, len(results) - len(kept)
+}
+
+// withHealth judges what was not written in this run by what was observed.
+func (r Reconciler) withHealth(results []drift.Result, now time.Time) []drift.Result {
+	judged := make([]drift.Result, len(results))
+	for i, result := range results {
+		seen := result.Step.Observation
+		switch {
+		case result.Health.Status != "" || result.Outcome == drift.Pruned:
+		case seen.Live != nil:
+			result.Health = r.Health(seen.Live, now)
+		case seen.Prediction == drift.ByMemo:
+			result.Health = drift.Health{Status: drift.HealthCurrent} // a row of any other is looked at
+		}
+		judged[i] = result
+	}
+	return judged
+}
+
+// badness orders health from best to worst: an app is as healthy as its worst
+// object.
+var badness = map[drift.HealthStatus]int{
+	"": 0, drift.HealthCurrent: 1, drift.HealthSuspended: 2, drift.HealthTerminating: 3,
+	drift.HealthInProgress: 4, drift.HealthUnknown: 5, drift.HealthFailed: 6,
+}
+
+func worst(results []drift.Result) drift.HealthStatus {
+	status := drift.HealthStatus("")
+	for _, result := range results {
+		current := result.Health.Status
+		if result.Step.Change.Type == drift.Extra {
+			continue
+		}
+		if result.Step.Change.Type == drift.Unknown || result.Step.Change.Type == drift.Missing && result.After == nil {
+			current = drift.HealthUnknown
+		}
+		if badness[current] > badness[status] {
+			status = current
+		}
+	}
+	if status == "" {
+		return drift.HealthUnknown
+	}
+	return status
+}
+
+func tally(t Tally, a app, namespace string) Tally {
+	t.Guarded = t.Guarded || a.guarded != ""
+	t.Partial = t.Partial || len(a.problems) > 0 || len(a.failed) > 0
+	results, _ := inNamespace(a.results, namespace)
+	for _, result := range results {
+		step := result.Step
+		switch {
+		case step.Change.Type == drift.Unknown, step.Decision.Failed, result.Outcome == drift.Failed, refused(step):
+			t.Partial = true
+		case drifted(result) && step.Decision.Action != drift.Ignore:
+			t.Drift = true
+		}
+	}
+	return t
+}
+
+// refused says that the API server would not take what Git says: a webhook, a
+// quota or its own validation is against it. A field that cannot be changed in
+// place is for policy to judge, not a failure; and an account that may not even
+// ask is one only where policy wanted a write.
+func refused(step drift.Step) bool {
+	acted := step.Decision.Action.Writes() || step.Decision.Action == drift.Ignore
+	if acted || step.Change.Err == nil || errors.Is(step.Change.Err, drift.ErrImmutable) {
+		return false
+	}
+	return !errors.Is(step.Change.Err, drift.ErrForbidden) || wanted(step)
+}
+
+// wanted says that policy granted the write that was withheld.
+func wanted(step drift.Step) bool {
+	verb := drift.VerbSync
+	if step.Change.Cause == drift.CauseLive {
+		verb = drift.VerbHeal
+	}
+	return len(step.Decision.Because) == 0 &&
+		slices.ContainsFunc(step.Decision.Overruled, func(r drift.Reason) bool { return r.Verb == verb })
+}

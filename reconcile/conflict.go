@@ -1,0 +1,60 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// busyAttempts bounds the writes of an object whose status a controller keeps
+// writing, as during a rollout.
+const busyAttempts = 4
+
+// write applies one step. When the object changed since it was judged, it is
+// observed and judged again, once. After that only a change of its status is no
+// reason to give up: nothing that was judged is different.
+func (r Reconciler) write(ctx context.Context, request Request, a app, step drift.Step) drift.Result {
+	if ctx.Err() != nil {
+		return drift.Result{Step: step, Err: errStopped}
+	}
+	result := r.apply(ctx, request.Noise, a, step)
+	if !errors.Is(result.Err, drift.ErrConflict) {
+		return result
+	}
+	again, err := r.rejudge(ctx, request, a, step)
+	if err != nil {
+		result.Err = fmt.Errorf("%w; judging it again: %w", result.Err, err)
+		return result
+	}
+	if !again.Decision.Action.Writes() {
+		return drift.Result{Step: again}
+	}
+	if again.Decision.Replace && !step.Decision.Replace {
+		// No guard of deletion has looked at it (SAFETY P6); in the next run one will.
+		return drift.Result{Step: withdraw(again, "not replaced: it changed while this run was at work")}
+	}
+	for attempt := 1; ; attempt++ {
+		result = r.apply(ctx, request.Noise, a, again)
+		if !errors.Is(result.Err, drift.ErrConflict) || attempt == busyAttempts {
+			return result
+		}
+		fresh := r.Reader.Get(ctx, a.config, again.Change.ID, again.Change.Version)
+		if fresh.State != drift.Present || !drift.SameButStatus(fresh.Live, again.Observation.Live) {
+			return result
+		}
+		again.Observation.Live = fresh.Live
+		again.Change.ResourceVersion = drift.ResourceVersionOf(fresh.Live)
+	}
+}
+
+// rejudge observes and judges one object again.
+func (r Reconciler) rejudge(ctx context.Context, request Request, a app, step drift.Step) (drift.Step, error) {
+	seen, err := r.observeOne(ctx, a, step.Object)
+	if err != nil {
+		return step, err
+	}
+	court := court{Reconciler: r, request: request, family: family(request)}
+	return court.object(ctx, a, step.Object, seen), nil
+}

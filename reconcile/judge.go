@@ -1,0 +1,437 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// judge observes all apps at once, compares every object and lets the policies
+// decide. Nothing is written.
+func (r Reconciler) judge(ctx context.Context, request Request, apps []app) []app {
+	var wants []drift.Want
+	var at []int
+	for i, a := range apps {
+		if a.selected && a.err == nil {
+			wants = append(wants, request.want(a))
+			at = append(at, i)
+		}
+	}
+	if len(wants) == 0 {
+		return apps
+	}
+	r.Progress.Stage("", "observe", "")
+	seen, err := r.Reader.Observe(ctx, wants)
+	judged := slices.Clone(apps)
+	if err != nil {
+		for _, i := range at {
+			judged[i] = judged[i].fail("observe", err)
+		}
+		return judged
+	}
+	court := court{Reconciler: r, request: request, family: family(request)}
+	wanted, failed := contested(apps), failedApps(apps)
+	for j, i := range at {
+		r.Progress.Stage(judged[i].config.Name, "decide", "")
+		judged[i].contested, judged[i].rivals = wanted, failed
+		judged[i] = court.app(ctx, judged[i], seen[j])
+	}
+	return judged
+}
+
+// want is what one app asks the cluster about, and what it may believe without
+// asking.
+func (r Request) want(a app) drift.Want {
+	want := drift.Want{App: a.config, PartOf: a.partOf, Objects: a.objects, Inventory: visible(a),
+		Belief: drift.Belief{Trust: r.Trust, Key: r.Key, Noise: r.Noise, Audit: r.Audit}}
+	if !r.believes(a) {
+		return want
+	}
+	want.Rows = make([]drift.Row, len(a.objects))
+	for i, object := range a.objects {
+		want.Rows[i] = r.row(a, object.ID)
+	}
+	return want
+}
+
+// row is the memo row that may stand for an object, the zero value where none may.
+func (r Request) row(a app, id drift.ID) drift.Row {
+	row := a.state.Rows[id.String()]
+	// Of an object that is to be explained, everything is to be seen.
+	if row.DesiredHash != a.hashes[id] || r.Explain != nil && r.Explain(id) {
+		return drift.Row{}
+	}
+	return row
+}
+
+// packed are the app's objects, those packed that a memo row probably settles. What
+// defines kinds is read again before the cluster is looked at.
+func (r Request) packed(a app) ([]drift.Object, error) {
+	if r.Trust < drift.TrustMemo || !r.believes(a) {
+		return a.objects, nil
+	}
+	objects := slices.Clone(a.objects)
+	for i, object := range objects {
+		if !r.row(a, object.ID).Proof || drift.StageOf(object.ID) == drift.StageCRDs {
+			continue
+		}
+		var err error
+		if objects[i], err = object.Pack(); err != nil {
+			return nil, err
+		}
+	}
+	return objects, nil
+}
+
+// believes says that an app's memo rows may stand for the API server's answer: this
+// installation wrote them, with the rules of this binary.
+func (r Request) believes(a app) bool {
+	return a.state.Basis == r.basis() && a.state.Trusted(r.Key, a.config.Name)
+}
+
+// basis names what a memo row depends on beside the manifest and the object: the
+// rules of this binary and of the config's table of noise.
+func (r Request) basis() string { return r.Version + " " + r.Noise.Fingerprint() }
+
+// visible is the part of the inventory that a run may look at. Secrets of an app
+// that skips them, and what the render leaves out on purpose (Helm hooks), stay in the inventory and outside the plan: they are neither
+// read nor candidates for anything (SAFETY P2).
+func visible(a app) drift.Inventory {
+	inventory := a.inventory
+	inventory.Entries = slices.DeleteFunc(slices.Clone(inventory.Entries), func(e drift.Entry) bool { return skipped(a, e.ID) })
+	return inventory
+}
+
+func skipped(a app, id drift.ID) bool {
+	return id.GroupKind() == "Secret" && a.config.Secrets != drift.SecretsManage || slices.Contains(a.rendered.LeftOut, id)
+}
+
+// court is what judging any object of a run needs.
+type court struct {
+	Reconciler
+	request Request
+	family  map[string]string
+}
+
+// app judges one app's objects, several at once; each has its own slot.
+func (c court) app(ctx context.Context, a app, seen drift.Seen) app {
+	steps := make([]drift.Step, len(a.objects))
+	group := errgroup.Group{}
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i, object := range a.objects {
+		group.Go(func() error {
+			steps[i] = c.object(ctx, a, object, seen.Objects[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // what cannot be judged is Unknown or alert-only in its step
+	for i, step := range steps {
+		a.objects[i].Packed = nil // from here on only steps are looked at
+		if !step.Decision.Action.Writes() {
+			steps[i].Object.Packed = nil
+		}
+	}
+	a.steps = steps
+	for _, observation := range seen.Objects {
+		a.secrets = append(a.secrets, drift.SecretValues(observation.ID, observation.Live)...)
+	}
+	for _, observation := range append(slices.Clone(seen.Extras), seen.Labelled...) {
+		a.secrets = append(a.secrets, drift.SecretValues(observation.ID, observation.Live)...)
+	}
+	a = c.extras(ctx, a, seen)
+	a.problems, a.forgotten = seen.Problems, seen.RebuildIncomplete
+	a.incomplete = c.incomplete(a)
+	a.unavailable = c.unavailable(a)
+	return a
+}
+
+// object compares one desired object and decides about it.
+func (c court) object(ctx context.Context, a app, object drift.Object, observation drift.Observation) drift.Step {
+	if observation.Prediction != drift.ByMemo {
+		object = object.Unpack()
+	}
+	change, err := c.compare(ctx, a, object, observation)
+	if errors.Is(err, drift.ErrConflict) {
+		// It changed while it was judged. One more look; if that does not help
+		// either, the comparison that there is stands.
+		if fresh, failed := c.observeOne(ctx, a, object); failed == nil {
+			observation = fresh
+			change, _ = c.compare(ctx, a, object, observation)
+		}
+	}
+	step := c.decide(ctx, a, object, observation, change)
+	if step.Decision.Action.Writes() {
+		step.Object = step.Object.Unpack()
+	}
+	return step
+}
+
+// compare is how an object differs. The error says that the API server did not
+// tell which additions are defaults of its own; then they stand as additions.
+func (c court) compare(ctx context.Context, a app, object drift.Object, observation drift.Observation) (drift.Change, error) {
+	comparison := drift.Comparison{
+		App: a.config, Object: object, Observation: observation,
+		PartOf: a.partOf, Family: c.family, DesiredHash: a.hashes[object.ID], Noise: c.request.Noise,
+	}
+	if i := slices.IndexFunc(a.inventory.Entries, func(e drift.Entry) bool { return e.ID == object.ID }); i >= 0 {
+		comparison.Entry = &a.inventory.Entries[i]
+	}
+	if row, ok := a.state.Rows[object.ID.String()]; ok {
+		comparison.Row = &row
+		comparison.Digest = func() string {
+			digest, err := c.request.Noise.HashLive(c.request.Key, observation.Live)
+			if err != nil {
+				return "" // equals no recorded one
+			}
+			return digest
+		}
+	}
+	change := drift.Compare(comparison)
+	added := drift.Additions(change)
+	if len(added) == 0 || observation.Live == nil {
+		return change, nil
+	}
+	// What comes back by itself is a default, not somebody's wish.
+	without, err := c.Reader.DryRemove(ctx, a.config, change.ID, change.Version, observation.Live, added)
+	if err != nil {
+		return drift.Unremovable(change, err), err
+	}
+	return drift.Restored(change, without), nil
+}
+
+// observeOne reads one object again, with all that belongs to it, and asks the API
+// server about it.
+func (r Reconciler) observeOne(ctx context.Context, a app, object drift.Object) (drift.Observation, error) {
+	seen, err := r.Reader.Observe(ctx, []drift.Want{{
+		App: a.config, PartOf: a.partOf, Objects: []drift.Object{object}, Inventory: drift.Inventory{Known: true},
+	}})
+	if err != nil {
+		return drift.Observation{}, err
+	}
+	if len(seen) != 1 || len(seen[0].Objects) != 1 {
+		return drift.Observation{}, errors.New("the object was not observed")
+	}
+	return seen[0].Objects[0], nil
+}
+
+// extras judges what is inventoried or labelled and no longer wanted.
+func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
+	for _, observation := range seen.Extras {
+		entry := entryOf(a.inventory, observation.ID)
+		if observation.State == drift.Absent {
+			a.gone = append(a.gone, entry)
+			continue
+		}
+		change := drift.CompareExtra(observation, entry, c.family)
+		if heir := c.heir(a, change); heir != "" {
+			a.gone = append(a.gone, entry) // it carries the other app's label already
+			continue
+		}
+		if entry.UID == "" && ours(a.partOf, change) {
+			// It was created by a run that died before it could write down the UID.
+			a.adopted = append(a.adopted, drift.Entry{ID: entry.ID, Version: entry.Version, UID: change.UID})
+		}
+		a.steps = append(a.steps, c.decide(ctx, a, drift.Object{}, observation, change))
+	}
+	for _, observation := range seen.Labelled {
+		if observation.State != drift.Present || skipped(a, observation.ID) {
+			continue
+		}
+		entry := drift.Entry{ID: observation.ID, Version: versionOf(observation.Live), UID: drift.UIDOf(observation.Live)}
+		change := drift.CompareExtra(observation, entry, c.family)
+		if !ours(a.partOf, change) {
+			continue // a copy of the label: somebody else's object
+		}
+		a.adopted = append(a.adopted, entry)
+		a.steps = append(a.steps, c.decide(ctx, a, drift.Object{}, observation, change))
+	}
+	return a
+}
+
+// ours says that a live object proves by itself that this app applied it: SAFETY
+// P4.
+func ours(partOf string, change drift.Change) bool {
+	own := change.Ownership
+	return own.PartOf == partOf && own.LabelOwned && !own.Controlled
+}
+
+// heir is the app that took an extra over: its live label names that app, and we
+// wrote it. A label that somebody else wrote makes no heir.
+func (c court) heir(a app, change drift.Change) string {
+	name := c.family[change.Ownership.PartOf]
+	if name == a.config.Name || !change.Ownership.LabelOwned {
+		return ""
+	}
+	return name
+}
+
+// decide asks the policies about one change and combines what they say.
+func (c court) decide(ctx context.Context, a app, object drift.Object, observation drift.Observation, change drift.Change) drift.Step {
+	step := drift.Step{App: a.config.Name, Object: object, Observation: observation, Change: drift.WithoutIgnored(change, nil)}
+	facts := c.facts(a, step)
+	var verdict drift.Verdict
+	if asked(step.Change, facts) {
+		input := c.input(a, step)
+		reasons, err := c.Policies.IgnoreFields(ctx, input)
+		if err == nil {
+			patterns, bad := pointers(reasons)
+			if err = bad; err == nil && len(patterns) > 0 {
+				step.Change = drift.WithoutIgnored(step.Change, patterns)
+				input = c.input(a, step)
+			}
+		}
+		switch {
+		case err != nil:
+			verdict = drift.Verdict{Err: err}
+		case asked(step.Change, facts):
+			verdict = c.Policies.Evaluate(ctx, input)
+		}
+	}
+	step.Decision = drift.Decide(step.Change, verdict, facts)
+	return step
+}
+
+// asked says whether policy has a say: about every difference, and about objects
+// that are equal and not ours (they may be adopted).
+func asked(change drift.Change, facts drift.Facts) bool {
+	if change.Type == drift.Unknown || len(facts.Incomplete) > 0 {
+		return false
+	}
+	return change.Type != drift.InSync || !change.Ownership.Tracked
+}
+
+func pointers(reasons []drift.Reason) ([]drift.Path, error) {
+	paths := make([]drift.Path, 0, len(reasons))
+	for _, reason := range reasons {
+		path, err := drift.ParsePointer(reason.Text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: ignore_fields: %w", reason.Rule, err)
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// facts are the guards that stand before policy for one object.
+func (c court) facts(a app, step drift.Step) drift.Facts {
+	now := c.Now()
+	facts := drift.Facts{Now: now, Healed24h: len(recent(a.state.Heals[step.Change.ID.String()], now)),
+		Incomplete: slices.Clone(step.Observation.Incomplete)}
+	if applies := a.state.Applies[step.Change.ID.String()]; applies.DesiredHash == a.hashes[step.Change.ID] {
+		facts.Applied24h = len(recent(applies.At, now))
+	}
+	for _, name := range a.contested[step.Change.ID] {
+		if name != a.config.Name {
+			facts.Contested = append(facts.Contested, name)
+		}
+	}
+	if owner := c.family[step.Change.Ownership.PartOf]; owner != a.config.Name && a.rivals[owner] {
+		// What the owner wants is not known in this run, so it has not let go.
+		facts.Contested = append(facts.Contested, owner)
+	}
+	controls, err := drift.ReadControls(step.Observation.Live, now)
+	if err != nil {
+		facts.Incomplete = append(facts.Incomplete, err.Error())
+	}
+	switch {
+	case a.config.Suspend.Active(now):
+		facts.Suspended = a.config.Suspend.Reason
+	case controls.Suspend.Active:
+		facts.Suspended = controls.Suspend.Reason
+	}
+	return facts
+}
+
+func (c court) input(a app, step drift.Step) drift.Input {
+	now := c.Now()
+	key := step.Change.ID.String()
+	controls, _ := drift.ReadControls(step.Observation.Live, now) // facts refuse a bad one
+	var health drift.Health
+	if step.Observation.Live != nil {
+		health = c.Health(step.Observation.Live, now)
+	}
+	return drift.BuildInput(step.Object, step.Observation, step.Change, drift.InputFacts{
+		Now: now, Cluster: c.request.Cluster.Name, Revision: a.revision, App: a.config,
+		Renderer: a.rendered.Renderer, Health: health, Controls: controls,
+		FirstSeen: a.state.Incidents[key].FirstSeen, Healed24h: len(recent(a.state.Heals[key], now)),
+	})
+}
+
+// recent are the times within the last 24 hours.
+func recent(times []time.Time, now time.Time) []time.Time {
+	var kept []time.Time
+	for _, at := range times {
+		if now.Sub(at) < 24*time.Hour {
+			kept = append(kept, at)
+		}
+	}
+	return kept
+}
+
+// incomplete lists why nothing of an app may be pruned (SAFETY P2, as far as it
+// is known before the first write).
+func (c court) incomplete(a app) []string {
+	var reasons []string
+	for _, problem := range a.problems {
+		reasons = append(reasons, problem.Message)
+	}
+	for _, step := range a.steps {
+		switch {
+		case step.Change.Type == drift.Unknown:
+			reasons = append(reasons, step.Change.ID.Short()+" could not be read")
+		case step.Decision.Failed:
+			reasons = append(reasons, step.Change.ID.Short()+" could not be decided")
+		case refused(step):
+			reasons = append(reasons, step.Change.ID.Short()+" would be refused by the API server")
+		case step.Change.Type == drift.Missing && !step.Decision.Action.Writes():
+			reasons = append(reasons, step.Change.ID.Short()+" stays missing")
+		}
+	}
+	reasons = append(reasons, c.unavailable(a)...)
+	slices.Sort(reasons)
+	return slices.Compact(reasons)
+}
+
+// unavailable lists what the last applied render saw, as far as the inventory
+// tells, and the cluster does not serve now (SAFETY P2). A chart that asks which
+// APIs exist renders less when one is gone, and what is missing then is not Git's
+// wish.
+func (c court) unavailable(a app) []string {
+	served := map[string]bool{}
+	for kind := range c.request.Capabilities.Kinds {
+		served[kind.GroupKind()] = true
+	}
+	var reasons []string
+	for _, entry := range a.inventory.Entries {
+		groupVersion := drift.Kind{Group: entry.ID.Group, Version: entry.Version}.APIVersion()
+		if reason, down := c.request.Capabilities.Degraded[groupVersion]; down {
+			reasons = append(reasons, groupVersion+" is not available: "+reason)
+		} else if !served[entry.ID.GroupKind()] {
+			reasons = append(reasons, entry.ID.GroupKind()+" is not served any more")
+		}
+	}
+	slices.Sort(reasons)
+	return slices.Compact(reasons)
+}
+
+func entryOf(inventory drift.Inventory, id drift.ID) drift.Entry {
+	for _, entry := range inventory.Entries {
+		if entry.ID == id {
+			return entry
+		}
+	}
+	return drift.Entry{ID: id}
+}
+
+func versionOf(live map[string]any) string {
+	apiVersion, _ := live["apiVersion"].(string)
+	_, version, _ := drift.ParseAPIVersion(apiVersion) // what the server answered is well-formed
+	return version
+}

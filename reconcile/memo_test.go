@@ -1,0 +1,186 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// dryRuns are the tape's questions about objects of one name.
+func (t *tape) dryRuns(name string) (count int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, line := range t.sent {
+		if strings.HasPrefix(line, "PATCH ") && strings.Contains(line, "dryRun") && strings.Contains(line, "/"+name+"?") {
+			count++
+		}
+	}
+	return count
+}
+
+// quirky is written another way than the server stores it, so that nothing but an
+// answer of the server says that it is in sync.
+const quirky = `spec: {replicas: 0, selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {hostNetwork: false, containers: [
+	{name: app, image: "example.com/app:1", ports: [{containerPort: 80}], resources: {requests: {cpu: 1000m, memory: 1024Mi}}}]}}}`
+
+func TestMemoSparesTheQuestion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{"web.yaml": existing("apps/v1", "Deployment", "web", quirky)})
+	s.converge()
+	asked := func(what string, want int) {
+		t.Helper()
+		tape := s.record()
+		s.run().silent(what)
+		if got := tape.dryRuns("web"); got != want {
+			t.Errorf("%s: asked %d times, not %d", what, got, want)
+		}
+	}
+	asked("a row is on record", 0)
+	s.trust = drift.TrustProof
+	asked("the memo is not to be believed", 1)
+	s.trust = drift.TrustMemo
+
+	s.merge("kube-controller-manager", "apps/v1 Deployment web", `{metadata: {annotations: {deployment.kubernetes.io/revision: "7"}}}`)
+	asked("a controller's annotation is another version of the same object", 0)
+	asked("and the new version is on record", 0)
+
+	s.commit(map[string]string{"web.yaml": existing("apps/v1", "Deployment", "web", strings.Replace(quirky, "1024Mi", "1Gi", 1))})
+	asked("Git writes it another way", 1)
+	asked("that is on record too", 0)
+
+	s.audit = drift.AuditSince(time.Unix(0, 0), time.Now())
+	asked("every object is due", 1)
+	s.audit = drift.Audit{}
+
+	s.forget(drift.StateName("shop"))
+	asked("the cache is lost", 1)
+	asked("and written again", 0)
+}
+
+func TestMemoIsNoProofOfWhatMoved(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{
+		"web.yaml": existing("apps/v1", "Deployment", "web", quirky),
+		"map.yaml": existing("v1", "ConfigMap", "map", "data: {a: b}"),
+	})
+	s.converge()
+	s.run().silent("what the second run wrote down")
+	edits := []struct {
+		name   string
+		edit   func()
+		expect string
+		fields []string
+	}{
+		{"an owned value", func() {
+			s.strategic("kubectl-edit", "apps/v1 Deployment web", `{spec: {template: {spec: {containers: [{name: app, image: "example.com/app:2"}]}}}}`)
+		}, "Deployment web: modified/live heal applied", []string{"replace " + container + "/image by kubectl-edit"}},
+		{"a label that Git does not have", func() {
+			s.merge("kubectl-label", "apps/v1 Deployment web", `{metadata: {labels: {extra: "1"}}}`)
+		}, "Deployment web: modified/live heal applied", []string{"add /metadata/labels/extra by kubectl-label"}},
+		{"a removed value", func() {
+			s.patch("kubectl-patch", "apps/v1 Deployment web", `[{op: remove, path: /spec/template/spec/containers/0/resources/requests/cpu}]`)
+		}, "Deployment web: modified/live heal applied", []string{"remove " + container + "/resources/requests/cpu"}},
+		{"the object itself, created again by hand with what Git says", func() {
+			s.remove("v1 ConfigMap map")
+			s.absent("v1 ConfigMap map")
+			s.create("kubectl-create", existing("v1", "ConfigMap", "map", "data: {a: b}"))
+		}, "ConfigMap map: in-sync/none sync applied", nil},
+	}
+	s.rego = grants + adoption
+	for _, e := range edits {
+		e.edit()
+		r := s.run()
+		r.expect(e.name, e.expect)
+		name, _, _ := strings.Cut(e.expect, ":")
+		if diff := cmp.Diff(e.fields, fields(r.of(name))); len(e.fields) > 0 && diff != "" {
+			t.Errorf("%s (-want +got):\n%s", e.name, diff)
+		}
+		s.run().silent(e.name + ", put back")
+		s.run().silent(e.name + ", on record")
+	}
+}
+
+// The scale subresource leaves no owner where nobody owned the number, so only the
+// memo can tell; and what an autoscaler sets is its own.
+func TestScaledByHandWhereGitNamesNoReplicas(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{"web.yaml": existing("apps/v1", "Deployment", "web", strings.Replace(deployment("", ""), "replicas: 1, ", "", 1))})
+	s.converge()
+	for _, s.trust = range []drift.Trust{drift.TrustNothing, drift.TrustProof, drift.TrustMemo} {
+		s.scale("apps/v1 Deployment web", "2")
+		r := s.run()
+		r.expect("scaled by hand", "Deployment web: modified/live heal applied")
+		field := r.of("Deployment web").Fields[0]
+		want := drift.ReportField{Path: "/spec/replicas", Op: "add", Live: int64(2), Cause: "live",
+			Note: "scaled from 1; the scale subresource does not record by whom"}
+		if diff := cmp.Diff(want, field); diff != "" {
+			t.Errorf("trust %s (-want +got):\n%s", s.trust, diff)
+		}
+		if got := s.value("apps/v1 Deployment web", "spec replicas"); got != int64(1) {
+			t.Errorf("trust %s: healed to %v replicas", s.trust, got)
+		}
+		s.run().silent("healed")
+	}
+	s.create("kubectl-create", existing("autoscaling/v2", "HorizontalPodAutoscaler", "web",
+		`spec: {maxReplicas: 5, minReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}`))
+	s.scale("apps/v1 Deployment web", "3")
+	s.run().silent("an autoscaler targets it")
+}
+
+// A finished Job that its TTL removed must not run again because a cache was lost.
+func TestFinishedJobDoesNotRunAgainWithoutTheCache(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	job := existing("batch/v1", "Job", "once", `spec: {ttlSecondsAfterFinished: 1, template: {spec: {restartPolicy: Never, containers: [{name: m, image: example.com/m}]}}}`)
+	s.commit(map[string]string{"job.yaml": job})
+	s.budget = 0
+	s.run().expect("the first run", "Job once: missing/git sync applied")
+	s.remove("batch/v1 Job once") // as the TTL controller does
+	s.absent("batch/v1 Job once")
+	s.run().silent("the TTL controller removed it")
+	s.forget(drift.StateName("shop"))
+	s.run().silent("the cache was lost too")
+	s.run().silent("and is back")
+	if err := s.cluster.Client().CoreV1().Secrets(s.state).Delete(s.Context(), drift.KeyName, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r := s.run()
+	r.expect("the key is lost: whether Git wants another Job cannot be told")
+	if warnings := r.Report.Apps[0].Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], "the key of the stored hashes was lost") {
+		t.Errorf("warnings %q", warnings)
+	}
+	s.remove("v1 ConfigMap " + s.state + "/" + drift.ParentName("shop"))
+	s.commit(map[string]string{"job.yaml": strings.Replace(job, "example.com/m", "example.com/m:2", 1)})
+	s.run().expect("Git wants another one", "Job once: missing/git sync applied")
+}
+
+// Whoever may write ConfigMaps in the state namespace must not be able to hide a
+// change of an object: rows that no run sealed prove nothing.
+func TestForgedRowsProveNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{"map.yaml": existing("v1", "ConfigMap", "map", "data: {a: b}")})
+	s.converge()
+	s.run().silent("on record")
+	s.merge("kubectl-edit", "v1 ConfigMap map", "{data: {a: changed}}")
+	_, state, err := s.admin.Load(s.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, row := range state.Rows {
+		row.Version = drift.ResourceVersionOf(s.live("v1 ConfigMap map"))
+		state.Rows[id] = row
+	}
+	if err := s.admin.SaveState(s.Context(), "shop", state); err != nil {
+		t.Fatal(err)
+	}
+	s.run().expect("a forged row", "ConfigMap map: modified/live heal applied")
+}

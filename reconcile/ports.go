@@ -1,0 +1,72 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// Source gives one commit of a repository of the config; "" names the config's
+// own repository. Calls for the same repository share one fetch.
+type Source interface {
+	Checkout(ctx context.Context, repository string) (drift.Checkout, error)
+}
+
+// Renderer turns an app's folder into objects.
+type Renderer interface {
+	Render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error)
+}
+
+// Reader asks the cluster.
+type Reader interface {
+	// Observe reads all apps at once: one LIST per kind, version and identity.
+	// What cannot be read is Unreadable in the answer, never left out.
+	Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen, error)
+	// Get reads one object afresh.
+	Get(ctx context.Context, app drift.App, id drift.ID, version string) drift.Observation
+	// DryRemove answers what the live object would be without what stands at these
+	// paths.
+	DryRemove(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, paths []drift.Path) (map[string]any, error)
+	// Occupied says what foreign objects a Namespace, or a CRD's kind, holds; ""
+	// means none. An error means that it is not known.
+	Occupied(ctx context.Context, app drift.App, id drift.ID, live map[string]any) (string, error)
+}
+
+// Writer changes the cluster, one object at a time. A write that has begun is
+// finished although the run was told to stop: its outcome must be known.
+type Writer interface {
+	// Apply writes one object and returns it as the server stored it.
+	Apply(ctx context.Context, request drift.ApplyRequest) (map[string]any, error)
+	// Delete removes one object under its preconditions.
+	Delete(ctx context.Context, request drift.DeleteRequest) error
+	// AwaitCRD waits until a CRD is established and its kinds are served.
+	AwaitCRD(ctx context.Context, app drift.App, name string) error
+}
+
+// Memory keeps what one run leaves to the next.
+type Memory interface {
+	Load(ctx context.Context, app string) (drift.Inventory, drift.AppState, error)
+	SaveInventory(ctx context.Context, app string, inventory drift.Inventory) error
+	SaveState(ctx context.Context, app string, state drift.AppState) error
+}
+
+// Policies asks Rego.
+type Policies interface {
+	IgnoreFields(ctx context.Context, input drift.Input) ([]drift.Reason, error)
+	Evaluate(ctx context.Context, input drift.Input) drift.Verdict
+}
+
+// Notifier tells people; it returns what has been told now. Its failure never
+// changes a run's outcome.
+type Notifier interface {
+	Notify(ctx context.Context, report drift.Report, told drift.Told) (drift.Told, error)
+}
+
+// Health judges one live object.
+type Health func(live map[string]any, now time.Time) drift.Health
+
+// Progress hears which app is at which stage.
+type Progress interface {
+	Stage(app, stage, detail string)
+}

@@ -1,0 +1,198 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// appsAtOnce bounds how many apps render or write at the same time.
+const appsAtOnce = 4
+
+// prepare fetches and renders every app of the config, also those that --app
+// leaves out: pruning needs to know what every app wants (SAFETY P7). An app
+// that fails drops out; the others go on.
+//
+// A custom resource may stand in one app and its CRD in another that this very
+// run creates. Then the scope of the kind is known only after the first render,
+// and whatever depends on it is rendered once more.
+func (r Reconciler) prepare(ctx context.Context, request Request) []app {
+	all := make([]int, len(request.Apps))
+	for i := range all {
+		all[i] = i
+	}
+	apps := r.prepareSome(ctx, request, make([]app, len(request.Apps)), all)
+	coming := definedKinds(apps, request.Capabilities)
+	if len(coming) == 0 {
+		return apps
+	}
+	served := request.Capabilities.Kinds
+	maps.Copy(coming, request.Capabilities.Kinds) // what is served keeps its own description
+	request.Capabilities.Kinds = coming
+	var again []int
+	for i, a := range apps {
+		if a.stage == "render" || slices.ContainsFunc(a.objects, func(o drift.Object) bool {
+			_, known := served[o.Kind()]
+			return !known
+		}) {
+			again = append(again, i)
+		}
+	}
+	return r.prepareSome(ctx, request, apps, again)
+}
+
+// prepareSome prepares the apps at these places; the others stay as they are.
+func (r Reconciler) prepareSome(ctx context.Context, request Request, apps []app, places []int) []app {
+	prepared := slices.Clone(apps)
+	group := errgroup.Group{}
+	group.SetLimit(appsAtOnce)
+	for _, i := range places {
+		group.Go(func() error {
+			prepared[i] = r.prepareApp(ctx, request, request.Apps[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // every failure stands in its app
+	return prepared
+}
+
+// definedKinds are the kinds that CRDs of any app define and the cluster does not
+// serve yet.
+func definedKinds(apps []app, served drift.Capabilities) map[drift.Kind]drift.KindInfo {
+	coming := map[drift.Kind]drift.KindInfo{}
+	for _, a := range apps {
+		for _, object := range a.objects {
+			kinds, namespaced, _ := drift.CRDOf(object.Manifest)
+			for _, kind := range kinds {
+				if _, known := served.Kinds[kind]; !known {
+					coming[kind] = drift.KindInfo{Namespaced: namespaced}
+				}
+			}
+		}
+	}
+	return coming
+}
+
+func (r Reconciler) prepareApp(ctx context.Context, request Request, config drift.App) app {
+	a := app{
+		config:   config,
+		partOf:   drift.ApplySetID(config.Name, request.StateNamespace),
+		selected: len(request.Only) == 0 || slices.Contains(request.Only, config.Name),
+	}
+	r.Progress.Stage(config.Name, "fetch", "")
+	checkout, err := r.checkout(ctx, config.Repository)
+	if err != nil {
+		return a.fail("source", err)
+	}
+	a.revision = checkout.Revision
+	r.Progress.Stage(config.Name, "render", short(checkout.Revision.Commit))
+	a.rendered, err = r.render(ctx, drift.RenderRequest{
+		App: config, Checkout: checkout, Capabilities: request.Capabilities,
+	})
+	if err != nil {
+		return a.fail("render", err)
+	}
+	a.source = sourceOf(config, checkout.Revision, a.rendered.Renderer)
+	a.hashes = make(map[drift.ID]string, len(a.rendered.Objects))
+	for _, object := range a.rendered.Objects {
+		labelled, err := drift.WithPartOf(object, a.partOf)
+		if err != nil {
+			return a.fail("render", err)
+		}
+		if drift.Own(object.ID, request.StateNamespace) {
+			return a.fail("render", &drift.Problem{Stage: "render",
+				File: drift.FileLine(object.Origin.File, object.Origin.Line),
+				Hint: "choose another name",
+				Err:  fmt.Errorf("%s is Killick's own state", object.ID)})
+		}
+		hash, err := drift.HashManifest(request.Key, labelled.Manifest)
+		if err != nil {
+			return a.fail("render", err)
+		}
+		a.hashes[object.ID] = hash
+		a.objects = append(a.objects, labelled)
+		a.secrets = append(a.secrets, drift.SecretValues(object.ID, object.Manifest)...)
+	}
+	a.rendered.Objects = nil // from here on there are the labelled ones
+	if !a.selected {
+		return a
+	}
+	a.inventory, a.state, err = r.Memory.Load(ctx, config.Name)
+	if err != nil {
+		return a.fail("observe", err)
+	}
+	if request.NoMemo {
+		a.state.Rows = nil
+	}
+	if a.objects, err = request.packed(a); err != nil {
+		return a.fail("render", err)
+	}
+	return a
+}
+
+// preparing bounds one fetch and one render: a Git host that hangs, or a template
+// without an end, must cost its own app and no other.
+const preparing = 2 * time.Minute
+
+// share is the time for one step: the bound above, or a third of what is left of
+// the run.
+func share(ctx context.Context) (context.Context, context.CancelFunc) {
+	bound := preparing
+	if deadline, ok := ctx.Deadline(); ok {
+		bound = min(bound, time.Until(deadline)/3)
+	}
+	return context.WithTimeout(ctx, bound)
+}
+
+func (r Reconciler) checkout(ctx context.Context, repository string) (drift.Checkout, error) {
+	ctx, cancel := share(ctx)
+	defer cancel()
+	return r.Source.Checkout(ctx, repository)
+}
+
+func (r Reconciler) render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error) {
+	ctx, cancel := share(ctx)
+	defer cancel()
+	return r.Renderer.Render(ctx, request)
+}
+
+// sourceOf names what an app was rendered from; a change of it suspends pruning.
+func sourceOf(config drift.App, revision drift.Revision, renderer drift.Renderer) string {
+	return strings.Join([]string{revision.Repository, revision.Ref, config.Path, string(renderer)}, " ")
+}
+
+func short(commit string) string { return commit[:min(len(commit), 8)] }
+
+// failedApps are the apps of which is not known what they want.
+func failedApps(apps []app) map[string]bool {
+	failed := map[string]bool{}
+	for _, a := range apps {
+		if a.err != nil {
+			failed[a.config.Name] = true
+		}
+	}
+	return failed
+}
+
+// contested maps every ID that more than one app wants to those apps.
+func contested(apps []app) map[drift.ID][]string {
+	wanted := map[drift.ID][]string{}
+	for _, a := range apps {
+		for _, object := range a.objects {
+			wanted[object.ID] = append(wanted[object.ID], a.config.Name)
+		}
+	}
+	for id, names := range wanted {
+		if len(names) < 2 {
+			delete(wanted, id)
+		}
+	}
+	return wanted
+}

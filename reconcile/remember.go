@@ -1,0 +1,280 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// supersetOf is the inventory before the first write: everything it held, what
+// this run may create or adopt, and what re-enters a lost one. If the run dies
+// now, nothing of ours is forgotten.
+func supersetOf(a app) drift.Inventory {
+	known := map[drift.ID]drift.Entry{}
+	for _, entry := range a.inventory.Entries {
+		known[entry.ID] = entry
+	}
+	for _, entry := range a.adopted {
+		known[entry.ID] = entry
+	}
+	for _, result := range a.results {
+		step := result.Step
+		if result.Outcome != drift.Planned || step.Decision.Action == drift.Prune {
+			continue
+		}
+		if _, ok := known[step.Change.ID]; !ok || step.Decision.Replace {
+			// A replacement that dies between delete and create is ours to finish: the
+			// object was not deleted by anybody in the cluster.
+			known[step.Change.ID] = drift.Entry{ID: step.Change.ID, Version: step.Object.Version}
+		}
+	}
+	for _, step := range a.steps {
+		// What is ours by label and was never written down, because the inventory
+		// was lost, re-enters it.
+		if step.Change.Type == drift.Extra || !step.Change.Ownership.Tracked || step.Change.UID == "" || step.Decision.Replace {
+			continue
+		}
+		entry := known[step.Change.ID]
+		if entry.UID == "" && step.Change.Ownership.PartOf == a.partOf {
+			known[step.Change.ID] = drift.Entry{ID: step.Change.ID, Version: step.Object.Version, UID: step.Change.UID}
+		}
+	}
+	superset := inventoryOf(a.inventory, known)
+	if superset.Source == "" && len(a.adopted) == 0 {
+		superset.Source = a.source // the first source is on record before the first write
+	}
+	return superset
+}
+
+func inventoryOf(base drift.Inventory, entries map[drift.ID]drift.Entry) drift.Inventory {
+	inventory := drift.Inventory{Known: true, Source: base.Source, Installation: base.Installation}
+	for _, entry := range entries {
+		inventory.Entries = append(inventory.Entries, entry)
+	}
+	slices.SortFunc(inventory.Entries, func(x, y drift.Entry) int { return x.ID.Compare(y.ID) })
+	return inventory
+}
+
+func sameInventory(x, y drift.Inventory) bool {
+	return x.Known == y.Known && x.Source == y.Source && slices.Equal(x.Entries, y.Entries)
+}
+
+// confirm writes the inventory as it is after the writes: UIDs of what was
+// applied, without what was confirmed deleted, gone or handed over; what a
+// finalizer still holds stays. The source is
+// recorded only when everything went well, since pruning trusts it.
+func (r Reconciler) confirm(ctx context.Context, a app) app {
+	known := map[drift.ID]drift.Entry{}
+	for _, entry := range a.inventory.Entries {
+		known[entry.ID] = entry
+	}
+	for _, entry := range a.gone {
+		// While a kind is not served, what was there of it is remembered: it is how
+		// the next run knows that its render may lack something. Only a chart can ask
+		// what is served.
+		if len(a.unavailable) == 0 || a.rendered.Renderer != drift.RendererHelm {
+			delete(known, entry.ID)
+		}
+	}
+	clean := true
+	for _, result := range a.results {
+		id := result.Step.Change.ID
+		switch {
+		case result.Outcome == drift.Applied:
+			known[id] = drift.Entry{ID: id, Version: result.Step.Object.Version, UID: result.UID, Finished: a.finished(result)}
+		case result.Outcome == drift.Pruned && result.After == nil:
+			delete(known, id)
+		case result.Outcome == drift.Failed || result.Outcome == drift.Planned:
+			clean = false
+		}
+	}
+	confirmed := inventoryOf(a.inventory, known)
+	if clean && len(a.incomplete) == 0 && !outlived(a, confirmed) {
+		confirmed.Source = a.source
+	}
+	if sameInventory(a.inventory, confirmed) {
+		return a
+	}
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	defer cancel()
+	if err := r.Memory.SaveInventory(detached, a.config.Name, confirmed); err != nil {
+		a.failed = append(a.failed, fmt.Errorf("saving the inventory: %w", err))
+		return a
+	}
+	a.inventory = confirmed
+	return a
+}
+
+// finished is what the inventory keeps of a Job with a TTL, so that it does not run
+// again once it is gone.
+func (a app) finished(result drift.Result) string {
+	if !drift.Expires(result.Step.Object) {
+		return ""
+	}
+	return a.hashes[result.Step.Change.ID]
+}
+
+// outlived says that the app's source changed and left objects behind. The old
+// source stays on record until they are gone, wanted again or released: a run
+// later they must not become prunable by themselves (SAFETY P5).
+func outlived(a app, inventory drift.Inventory) bool {
+	if a.inventory.Source == "" || a.inventory.Source == a.source {
+		return false
+	}
+	return slices.ContainsFunc(inventory.Entries, func(e drift.Entry) bool {
+		return !slices.ContainsFunc(a.objects, func(o drift.Object) bool { return o.ID == e.ID })
+	})
+}
+
+// remember is the app's cache after the run. It is a pure function of what the
+// run saw and did.
+func remember(request Request, a app, now time.Time) drift.AppState {
+	state := drift.AppState{
+		Rows: map[string]drift.Row{}, Incidents: map[string]drift.Incident{},
+		Heals: map[string][]time.Time{}, Applies: map[string]drift.Applies{}, Notified: a.state.Notified, LastApplied: a.state.LastApplied,
+		Basis: request.basis(),
+	}
+	believed := request.believes(a)
+	clean := len(a.incomplete) == 0 && len(a.failed) == 0 && a.waits == "" && a.guarded == ""
+	for _, result := range a.results {
+		step := result.Step
+		key := step.Change.ID.String()
+		if row, ok := a.state.Rows[key]; ok {
+			row.Proof = row.Proof && believed
+			state.Rows[key] = row
+		}
+		row, confirmed := confirmedRow(request, a, result)
+		if confirmed {
+			state.Rows[key] = row
+		}
+		if applies := inVain(a, result, confirmed, now); len(applies.At) > 0 {
+			state.Applies[key] = applies
+		}
+		if drifted(result) {
+			clean = false
+			incident := firstSeen(a.state.Incidents, key, now)
+			incident.Blind = false
+			state.Incidents[key] = incident
+		}
+		if result.Outcome == drift.Pruned {
+			delete(state.Rows, key)
+		}
+		heals := recent(a.state.Heals[key], now)
+		if result.After != nil && step.Decision.Action == drift.Heal {
+			heals = append(heals, now) // also one that the server took and that changed nothing
+		}
+		if len(heals) > 0 {
+			state.Heals[key] = heals
+		}
+	}
+	if clean {
+		state.LastApplied = drift.AppliedRevision{
+			Repository: a.revision.Repository, Ref: a.revision.Ref, Commit: a.revision.Commit,
+		}
+	}
+	return state.Sealed(request.Key, a.config.Name)
+}
+
+// inVain are the writes of today's manifest that the API server took and that
+// did not bring the object to Git's state. A heal counts with the heals.
+func inVain(a app, result drift.Result, confirmed bool, now time.Time) drift.Applies {
+	id := result.Step.Change.ID
+	applies := drift.Applies{DesiredHash: a.hashes[id]}
+	if known := a.state.Applies[id.String()]; known.DesiredHash == applies.DesiredHash {
+		applies.At = recent(known.At, now)
+	}
+	if result.After != nil && result.Step.Decision.Action == drift.Sync && !confirmed {
+		applies.At = append(applies.At, now)
+	}
+	return applies
+}
+
+// drifted says that an object is not as it should be after this run.
+func drifted(result drift.Result) bool {
+	if result.Step.Change.Type == drift.InSync && result.Outcome != drift.Failed {
+		return false
+	}
+	return result.Outcome != drift.Applied && result.Outcome != drift.Pruned
+}
+
+func firstSeen(incidents map[string]drift.Incident, key string, now time.Time) drift.Incident {
+	if known, ok := incidents[key]; ok {
+		return known
+	}
+	return drift.Incident{FirstSeen: now.UTC().Truncate(time.Second)}
+}
+
+// confirmedRow is the memo of an object that is now as Git says: it was in sync,
+// or everything that differed was put right. Only a comparison that found nothing
+// makes a row that proves something.
+func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool) {
+	step := result.Step
+	inSync := step.Change.Type == drift.InSync && step.Change.Ownership.Tracked && result.After == nil
+	live := result.After
+	switch {
+	case inSync && step.Observation.Prediction == drift.ByMemo:
+		return renewed(step.Observation.Memo, step.Observation.Live, result.Health), true
+	case inSync && step.Observation.State == drift.Absent:
+		return drift.Row{DesiredHash: a.hashes[step.Change.ID], Proof: true, Gone: true}, true
+	case inSync:
+		live = step.Observation.Live
+	case result.Outcome != drift.Applied || len(step.Decision.Granted) != len(step.Change.Fields):
+		return drift.Row{}, false
+	}
+	if live == nil {
+		return drift.Row{}, false
+	}
+	digest, err := request.Noise.HashLive(request.Key, live)
+	if err != nil {
+		return drift.Row{}, false
+	}
+	row := drift.Row{UID: drift.UIDOf(live), DesiredHash: a.hashes[step.Change.ID], Digest: digest,
+		Replicas: drift.Replicas(live)}
+	change := step.Change
+	if !inSync {
+		change = stored(request, a, result)
+	}
+	if change.Type == drift.InSync && change.Err == nil && settled(change) {
+		row.Proof, row.Autoscaled = true, len(change.Ignored) > 0
+		row.Findings = change.Findings
+		row = renewed(row, live, result.Health)
+	}
+	return row, true
+}
+
+// stored compares what a write stored, as far as the object proves it by itself;
+// else the next run asks.
+func stored(request Request, a app, result drift.Result) drift.Change {
+	object := result.Step.Object
+	if !drift.Proved(object, result.After) {
+		return drift.Change{}
+	}
+	return drift.Compare(drift.Comparison{
+		App: a.config, Object: object, PartOf: a.partOf, Family: family(request), Noise: request.Noise,
+		Observation: drift.Observation{ID: object.ID, State: drift.Present, Live: result.After,
+			Predicted: result.After, Prediction: drift.ByProof, Autoscaled: result.Step.Observation.Autoscaled},
+	})
+}
+
+// renewed is a row with what may change about an object that stays in sync. live is
+// nil when not even that changed.
+func renewed(row drift.Row, live map[string]any, health drift.Health) drift.Row {
+	if live == nil {
+		return row
+	}
+	row.Version, row.Health = drift.ResourceVersionOf(live), ""
+	if health.Status != drift.HealthCurrent {
+		row.Health = health.Status
+	}
+	return row
+}
+
+// settled says that nothing about an object that is in sync is policy's to decide
+// again: what is left out of the verdict is an autoscaler's.
+func settled(change drift.Change) bool {
+	return len(change.Ignored) == 0 || change.Ownership.Autoscaled &&
+		!slices.ContainsFunc(change.Ignored, func(f drift.FieldChange) bool { return f.Path.Pointer() != "/spec/replicas" })
+}

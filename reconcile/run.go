@@ -1,0 +1,150 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// Mode says whether a run writes.
+type Mode string
+
+// Plan says what would happen; Run does it.
+const (
+	Plan Mode = "plan"
+	Run  Mode = "run"
+)
+
+// Request is one run's task: plain values from the config and the flags.
+type Request struct {
+	Mode           Mode
+	RunID          string
+	Version        string // of the binary
+	Cluster        drift.ReportCluster
+	Capabilities   drift.Capabilities
+	Apps           []drift.App // every app of the config
+	Only           []string    // names of apps to look at; empty means all
+	Namespace      string      // report only objects of this namespace; plan only
+	Guards         drift.Guards
+	Noise          drift.Noise // tells hands from programs; the zero value is the built-in table
+	Parents        []string    // apps that have a parent in the state namespace, in the config or not
+	StateNamespace string
+	Key            []byte // keys every stored hash
+	NoMemo         bool   // the key could not be read, so stored hashes tell nothing
+	// Trust says what may stand in for the API server's answer, and Audit about what
+	// it is asked all the same.
+	Trust drift.Trust
+	Audit drift.Audit
+	// Last is the record of the last complete run, if this installation wrote it: an
+	// app whose repository does not answer is looked at with what it holds.
+	Last *drift.Record
+	// HealthBudget bounds the wait for what was applied to become Current.
+	HealthBudget time.Duration
+	// Errors happened before the run and belong in its report.
+	Errors []drift.ReportError
+	// Explain selects objects whose policy input is wanted; nil selects none.
+	Explain func(drift.ID) bool
+}
+
+// Reconciler holds a run's collaborators.
+type Reconciler struct {
+	Source   Source
+	Renderer Renderer
+	Reader   Reader
+	Writer   Writer // nil when planning
+	Memory   Memory
+	Policies Policies
+	Health   Health
+	Progress Progress
+	Now      func() time.Time
+}
+
+// Outcome is a finished run: the report, what the exit code depends on, and what
+// must not be printed.
+type Outcome struct {
+	Report drift.Report
+	Tally  Tally
+	// Explained are the selected objects with what policies saw of them.
+	Explained []Explained
+	// Secrets are values seen in Secrets; the redactor removes them everywhere.
+	Secrets []string
+	// States are the apps' caches as they are to be saved once people were told.
+	States map[string]drift.AppState
+	// Record is what a run over all apps leaves to the next; nil when an app
+	// dropped out.
+	Record *drift.Record
+}
+
+// Explained is one object's way to its decision.
+type Explained struct {
+	Step   drift.Step
+	Result drift.Result
+	Input  drift.Input
+}
+
+// Do runs every stage. Whatever goes wrong with one app or one object is in the
+// report; Do itself never fails.
+func (r Reconciler) Do(ctx context.Context, request Request) Outcome {
+	started := r.Now().UTC()
+	apps := r.prepare(ctx, request)
+	judged := r.judge(ctx, request, apps)
+	judged = r.guard(ctx, request, judged)
+	acted := r.act(ctx, request, judged)
+	return r.conclude(ctx, request, started, acted, r.unfetched(ctx, request, acted))
+}
+
+// app is one app on its way through the stages. Each stage fills in its own part
+// and hands it on.
+type app struct {
+	config   drift.App
+	partOf   string
+	selected bool // --app names it, or nothing was named
+	// prepare
+	revision  drift.Revision
+	rendered  drift.Rendered
+	source    string // repository, ref, path and renderer, for SAFETY P5
+	objects   []drift.Object
+	hashes    map[drift.ID]string
+	inventory drift.Inventory
+	state     drift.AppState
+	err       error  // the app drops out
+	stage     string // where
+	// judge
+	steps       []drift.Step
+	gone        []drift.Entry // inventory entries whose objects are gone or handed over
+	adopted     []drift.Entry // labelled objects that re-enter a lost inventory
+	incomplete  []string
+	unavailable []string // of incomplete: group-versions that are not served now
+	problems    []drift.ReportError
+	secrets     []string
+	forgotten   []string              // kinds that a lost inventory could not be rebuilt from
+	contested   map[drift.ID][]string // objects that more than one app wants
+	rivals      map[string]bool       // apps of which is not known what they want
+	// guard
+	empty   bool   // the render is empty, and not meant to be (SAFETY P3)
+	guarded string // why a guard stopped the app's writes
+	// act
+	results []drift.Result
+	waits   string // why nothing of the app was written: a dependency
+	failed  []error
+}
+
+func (a app) fail(stage string, err error) app {
+	a.err, a.stage = err, stage
+	return a
+}
+
+// family maps every part-of value of this installation to its app: objects
+// labelled with one of them are this installation's own, also those of an app
+// that left the config.
+func family(request Request) map[string]string {
+	names := map[string]string{}
+	for _, name := range request.Parents {
+		names[drift.ApplySetID(name, request.StateNamespace)] = name
+	}
+	for _, config := range request.Apps {
+		names[drift.ApplySetID(config.Name, request.StateNamespace)] = config.Name
+	}
+	return names
+}
