@@ -1,0 +1,361 @@
+package notify
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// card is what a message says, before it is laid out for Slack or a terminal.
+// All of its strings are cleaned and bounded, and none is markup.
+type card struct {
+	mark  mark
+	title string
+	facts []string // one line each, below the title
+	items []item   // most urgent first
+	noun  string   // what an item is: "resource", "app", "error"
+	foot  string
+}
+
+// item is one resource, app or error.
+type item struct {
+	mark    mark
+	head    string // "Deployment shop/web"
+	verdict string // "healed · was modified in the cluster"
+	group   string // the word that counts it when it is cut: "healed"
+	isNew   bool
+	lines   []line
+}
+
+// line is one fact about an item; the tail follows it in plain style.
+type line struct {
+	style style
+	text  string
+	tail  string
+}
+
+// String is the line without styles.
+func (l line) String() string { return l.text + l.tail }
+
+// factLimit and nameLimit keep the lines about a whole app short enough that
+// header and facts always fit, even when Slack counts each character as twelve.
+const (
+	factLimit = 120
+	nameLimit = 40
+)
+
+// fact is a cleaned string of bounded length for the lines below the title.
+func fact(s string) string { return cut(strings.TrimSpace(clean(s)), factLimit) }
+
+// titleLimit leaves room in a header (150 characters) for the mark.
+const titleLimit = 140
+
+type style int
+
+const (
+	plain style = iota
+	code
+	strong
+)
+
+// mark is a symbol for a glance: an emoji for Slack, one narrow character for a
+// terminal.
+type mark struct{ emoji, text string }
+
+var (
+	markFailed    = mark{"🔥", "✗"}
+	markAttention = mark{"⚠️", "!"}
+	markHealed    = mark{"🛠️", "~"}
+	markPruned    = mark{"🗑️", "-"}
+	markSynced    = mark{"🚀", "+"}
+	markResolved  = mark{"✅", "✓"}
+	markFirst     = mark{"⚓", "*"}
+)
+
+func (c class) mark() mark {
+	return [...]mark{markFailed, markAttention, markHealed, markPruned, markSynced}[c]
+}
+
+// tally counts findings by class in words: "1 failed, 2 need attention".
+func tally(list []finding) string {
+	var counts [synced + 1]int
+	for _, f := range list {
+		counts[f.class]++
+	}
+	words := [...]string{"failed", "need attention", "healed", "pruned", "synced"}
+	var parts []string
+	for c, n := range counts {
+		switch {
+		case n == 1 && class(c) == attention:
+			parts = append(parts, "1 needs attention")
+		case n > 0:
+			parts = append(parts, fmt.Sprintf("%d %s", n, words[c]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// appCard is the card of one app with news.
+func appCard(report drift.Report, n news) card {
+	c := card{mark: markResolved, facts: appFacts(n), noun: "resource", foot: foot(report)}
+	if len(n.findings) > 0 {
+		c.mark = n.findings[0].class.mark()
+	}
+	c.title = title(report, n.app.Name, headline(n))
+	for _, f := range n.findings {
+		c.items = append(c.items, findingItem(f, len(n.was.open) > 0))
+	}
+	return c
+}
+
+func headline(n news) string {
+	if len(n.findings) == 0 {
+		return missedText(n.was) + " earlier"
+	}
+	return tally(n.findings)
+}
+
+// resolvedCard says in one line that nothing is left of what was told.
+func resolvedCard(report drift.Report, n news) card {
+	return card{mark: markResolved, title: title(report, n.app.Name, "back in sync"),
+		facts: appFacts(n), foot: foot(report)}
+}
+
+// firstRunCard introduces apps that were seen for the first time.
+func firstRunCard(report drift.Report, list []news) card {
+	c := card{mark: markFirst, noun: "app", foot: foot(report),
+		title: title(report, "", "first look at "+count(len(list), "app"))}
+	for _, n := range list {
+		c.items = append(c.items, appItem(n, markSynced))
+	}
+	return c
+}
+
+// floodCard stands for too many messages at once.
+func floodCard(report drift.Report, changed, resolved []news) card {
+	c := card{mark: markAttention, noun: "app", foot: foot(report)}
+	var parts []string
+	if len(changed) > 0 {
+		parts = append(parts, count(len(changed), "app")+" with news")
+	}
+	if len(resolved) > 0 {
+		parts = append(parts, strconv.Itoa(len(resolved))+" back in sync")
+	}
+	if len(changed) == 0 {
+		c.mark, parts = markResolved, []string{count(len(resolved), "app") + " back in sync"}
+	}
+	c.title = title(report, "", strings.Join(parts, ", "))
+	for _, n := range changed {
+		c.items = append(c.items, appItem(n, markResolved))
+	}
+	for _, n := range resolved {
+		c.items = append(c.items, item{mark: markResolved, head: cut(clean(n.app.Name), 2*nameLimit), verdict: "back in sync", group: "back in sync"})
+	}
+	sortItems(c.items)
+	return c
+}
+
+// rolloutsCard lists the apps that a run rolled out.
+func rolloutsCard(report drift.Report, list []news) card {
+	c := card{mark: markSynced, noun: "app", foot: foot(report),
+		title: title(report, "", "rolled out "+count(len(list), "app"))}
+	for _, n := range list {
+		entry := appItem(n, markSynced)
+		if commit := commitText(n.app.Revision); commit != "" {
+			entry.lines = []line{{text: commit}}
+		}
+		c.items = append(c.items, entry)
+	}
+	return c
+}
+
+// errorsCard lists errors that were not told yet.
+func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
+	c := card{mark: markFailed, noun: "error", foot: foot(report),
+		title: title(report, "", count(len(list), "error")+" in this run")}
+	if consequence := exitText(report.Run.ExitCode); consequence != "" {
+		c.facts = append(c.facts, consequence)
+	}
+	if known > 0 {
+		c.facts = append(c.facts, count(known, "error")+" told earlier "+persists(known))
+	}
+	for _, e := range list {
+		entry := item{mark: markFailed, head: prose(e.Stage), group: "error"}
+		if e.App != "" {
+			entry.head = prose(e.App)
+			entry.verdict = prose(e.Stage)
+		}
+		if e.File != "" {
+			entry.lines = append(entry.lines, line{style: code, text: prose(e.File)})
+		}
+		entry.lines = append(entry.lines, line{text: prose(strings.TrimPrefix(e.Message, e.File+": "))})
+		if e.Hint != "" {
+			entry.lines = append(entry.lines, line{text: "hint: " + prose(e.Hint)})
+		}
+		c.items = append(c.items, entry)
+	}
+	return c
+}
+
+func persists(n int) string {
+	if n == 1 {
+		return "persists"
+	}
+	return "persist"
+}
+
+// errorsGoneCard says that errors told earlier did not come back.
+func errorsGoneCard(report drift.Report, gone int) card {
+	what := "the error told earlier is gone"
+	if gone > 1 {
+		what = fmt.Sprintf("the %d errors told earlier are gone", gone)
+	}
+	return card{mark: markResolved, title: title(report, "", what), foot: foot(report)}
+}
+
+// exitText is what the exit code of a run means for the cluster (DESIGN §9).
+func exitText(code int) string {
+	switch code {
+	case 2:
+		return "usage, configuration, policies or every app's sources are wrong: nothing was written"
+	case 3:
+		return "the cluster is unreachable or not the one the config names: nothing was written"
+	case 4:
+		return "a part of the run failed or could not be read; the rest was done"
+	case 5:
+		return "a guard stopped writes"
+	case 7:
+		return "the run was interrupted; its state is saved"
+	}
+	return ""
+}
+
+// title is "storefront on prod-eu: what". Within Slack's header limit the names
+// give way, not what is said about them.
+func title(report drift.Report, app, what string) string {
+	subject := "Killick"
+	if app != "" {
+		subject = clean(app)
+	}
+	if cluster := clean(report.Cluster.Name); cluster != "" {
+		subject += " on " + cluster
+	}
+	room := titleLimit - utf8.RuneCountInString(what)
+	return cut(cut(subject, max(room, 20))+": "+what, titleLimit)
+}
+
+// foot names the run, so that a reader finds its report and log.
+func foot(report drift.Report) string {
+	var parts []string
+	if report.Run.ID != "" {
+		parts = append(parts, "run "+cut(clean(report.Run.ID), nameLimit))
+	}
+	if at := report.Run.Finished; !at.IsZero() {
+		parts = append(parts, timeText(at))
+	} else if at := report.Run.Started; !at.IsZero() {
+		parts = append(parts, timeText(at))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// appFacts are the lines about the app as a whole.
+func appFacts(n news) []string {
+	facts := []string{countsText(n.app)}
+	if commit := commitText(n.app.Revision); commit != "" {
+		facts = append(facts, commit)
+	}
+	if !n.app.Complete {
+		facts = append(facts, "incomplete: not everything of this app could be read, decided or recorded")
+	}
+	if n.app.Suspended != "" {
+		facts = append(facts, "suspended: "+fact(n.app.Suspended))
+	}
+	if len(n.was.missed) > 0 {
+		text := "not told before, since Slack did not take the message: " + missedText(n.was)
+		if n.was.since != "" {
+			text += ", first at " + fact(n.was.since)
+		}
+		facts = append(facts, text)
+	}
+	if len(n.unknown) > 0 {
+		facts = append(facts, "a policy routes to "+fact(strings.Join(n.unknown, ", "))+
+			", which the config does not have: told here instead")
+	}
+	return facts
+}
+
+// countsText are the app's exact totals, zeros left out.
+func countsText(app drift.ReportApp) string {
+	counts := app.Counts
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{
+		{counts.InSync, "in sync"}, {counts.Failed, "failed"}, {counts.Alerted, "alert only"},
+		{counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
+		{counts.Ignored, "ignored"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.word))
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "no objects")
+	}
+	if app.Health != "" {
+		parts = append(parts, "health "+cut(clean(string(app.Health)), nameLimit))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// commitText is `main 3f9d2c1 "subject" by author, time`.
+func commitText(revision drift.ReportRevision) string {
+	var b strings.Builder
+	b.WriteString(cut(clean(revision.Ref), nameLimit))
+	if revision.Commit != "" {
+		b.WriteString(" " + shortCommit(revision.Commit))
+	}
+	if revision.Subject != "" {
+		b.WriteString(` "` + cut(clean(revision.Subject), 80) + `"`)
+	}
+	if revision.Author != "" {
+		b.WriteString(" by " + cut(clean(revision.Author), nameLimit))
+	}
+	if !revision.Time.IsZero() {
+		b.WriteString(", " + timeText(revision.Time))
+	}
+	if revision.Worktree {
+		b.WriteString(" (uncommitted files)")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func shortCommit(commit string) string {
+	runes := []rune(clean(commit))
+	return string(runes[:min(len(runes), 7)])
+}
+
+func missedText(was ledger) string {
+	var parts []string
+	for _, verdict := range sortedKeys(was.missed) {
+		parts = append(parts, fmt.Sprintf("%d %s", was.missed[verdict], verdict))
+	}
+	return fact(strings.Join(parts, ", "))
+}
+
+// appItem is one app in a digest; quiet is its mark when nothing is left to do.
+func appItem(n news, quiet mark) item {
+	entry := item{mark: quiet, head: cut(clean(n.app.Name), 2*nameLimit), verdict: countsText(n.app), group: "in sync"}
+	if len(n.findings) > 0 {
+		worst := n.findings[0]
+		entry.mark, entry.group = worst.class.mark(), [...]string{"with failures", "in need of attention", "healed", "pruned", "synced"}[worst.class]
+	}
+	if !n.app.Complete {
+		entry.verdict += " · incomplete"
+	}
+	return entry
+}

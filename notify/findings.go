@@ -1,0 +1,150 @@
+package notify
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// class orders findings by how much they want a person.
+type class int
+
+const (
+	failed    class = iota // an action was tried and failed, or what was written is unhealthy
+	attention              // alert only, or an action was held back
+	healed
+	pruned
+	synced
+)
+
+// finding is one resource that is worth telling.
+type finding struct {
+	resource    drift.ReportResource
+	class       class
+	verdict     string // "alert only", "healed", "prune failed"
+	rollout     bool   // a successful, allowed rollout
+	fingerprint string
+	fresh       bool // not told before
+}
+
+// open says whether the finding still waits for somebody.
+func (f finding) open() bool { return f.class == failed || f.class == attention }
+
+// unhealthyMark ends the fingerprint of a finding that is only settled by the
+// app's health, not by its resource leaving the report.
+const unhealthyMark = "!"
+
+// findings are what is worth telling about an app, the most urgent first.
+func findings(app drift.ReportApp) []finding {
+	var list []finding
+	for _, resource := range app.Resources {
+		if f, ok := judge(resource); ok {
+			list = append(list, f)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b finding) int {
+		return cmp.Or(
+			cmp.Compare(a.class, b.class),
+			cmp.Compare(severityRank(a.resource.Severity), severityRank(b.resource.Severity)),
+			a.resource.ID().Compare(b.resource.ID()),
+		)
+	})
+	return list
+}
+
+// judge says whether a resource is worth telling, and as what. Resources that
+// policy ignores are only counted.
+func judge(resource drift.ReportResource) (finding, bool) {
+	f := finding{resource: resource, fingerprint: resourceFingerprint(resource)}
+	action, outcome := resource.Action, resource.Outcome
+	switch {
+	case outcome == drift.Failed.String():
+		f.class, f.verdict = failed, action+" failed"
+		if action == drift.AlertOnly.String() || action == drift.Ignore.String() {
+			f.verdict = "could not be judged"
+		}
+	case action == drift.Ignore.String():
+		return finding{}, false
+	case action == drift.AlertOnly.String():
+		if nothingToSay(resource) {
+			return finding{}, false
+		}
+		f.class, f.verdict = attention, "alert only"
+	case outcome == drift.Skipped.String():
+		f.class, f.verdict = attention, action+" held back"
+	default:
+		f.class, f.verdict = done(action)
+		if outcome == drift.Planned.String() {
+			f.verdict = "would be " + f.verdict
+		}
+		if resource.Drift == drift.InSync.String() && f.class == synced {
+			f.verdict = "adopted"
+		}
+		if unhealthy(resource) {
+			f.class, f.verdict = failed, f.verdict+", but unhealthy"
+			f.fingerprint += unhealthyMark
+			break
+		}
+		f.rollout = f.class == synced && resource.Cause != drift.CauseBoth.String() &&
+			resource.Cause != drift.CauseLive.String()
+	}
+	return f, true
+}
+
+func done(action string) (class, string) {
+	switch action {
+	case drift.Prune.String():
+		return pruned, "pruned"
+	case drift.Sync.String():
+		return synced, "synced"
+	}
+	return healed, "healed"
+}
+
+// nothingToSay holds for an object that is in sync, untouched and listed only
+// for completeness.
+func nothingToSay(resource drift.ReportResource) bool {
+	return resource.Drift == drift.InSync.String() && len(resource.Findings) == 0 &&
+		len(resource.Refused) == 0 && resource.Error == ""
+}
+
+// unhealthy says whether an object that this run wrote has failed since.
+func unhealthy(resource drift.ReportResource) bool {
+	return resource.Outcome == drift.Applied.String() && resource.Health == drift.HealthFailed
+}
+
+func severityRank(severity string) int {
+	switch severity {
+	case "critical":
+		return 0
+	case "warning":
+		return 1
+	}
+	return 2
+}
+
+// settle is the ledger after these findings were told.
+func settle(list []finding) ledger {
+	var l ledger
+	for _, f := range list {
+		if f.open() {
+			l.open = append(l.open, f.fingerprint)
+		} else {
+			l.done = append(l.done, f.fingerprint)
+		}
+	}
+	l.open, l.done = sortedUnique(l.open), sortedUnique(l.done)
+	return l
+}
+
+// doneCounts counts the fresh findings that no later report will repeat.
+func doneCounts(list []finding) map[string]int {
+	counts := map[string]int{}
+	for _, f := range list {
+		if f.fresh && !f.open() {
+			counts[f.verdict]++
+		}
+	}
+	return counts
+}

@@ -1,0 +1,151 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// golden compares with testdata/NAME, or rewrites it.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update if it is meant:\n%s", path, diff)
+	}
+}
+
+// TestCards pins what people see: the terminal text and the Slack blocks.
+func TestCards(t *testing.T) {
+	long := healedDeployment("web")
+	for i := range 9 {
+		long.Fields = append(long.Fields, drift.ReportField{Path: fmt.Sprintf("/metadata/labels/extra-%d", i), Op: "add", Live: "x"})
+	}
+	multiline := alertedConfigMap("nginx")
+	multiline.Fields[0].Path = "/data/nginx.conf"
+	multiline.Fields[0].Desired = "worker_processes 4;\nevents {}\nhttp {\n  gzip on;\n}\n"
+	multiline.Fields[0].Live = "worker_processes 4;\nevents {}\nhttp {\n  gzip off;\n}\n# tuned by hand\n"
+	incomplete := appOf("storefront", alertedConfigMap("app"))
+	incomplete.Complete, incomplete.Suspended = false, "until 2026-12-01 08:00 UTC: migration"
+	incomplete.Resources[0].Routes = []string{"nobody"}
+	unhealthyApp := appOf("storefront", syncedDeployment("web"))
+	unhealthyApp.Health = drift.HealthFailed
+	unhealthyApp.Resources[0].Health = drift.HealthFailed
+	unhealthyApp.Resources[0].HealthReason = "progress deadline exceeded"
+	heldBack := prunedService("db")
+	heldBack.Outcome = "skipped"
+	heldBack.Refused = []string{"P6: Service shop/db carries the keep annotation helm.sh/resource-policy"}
+	first := manyApps(3)
+	for i := range first {
+		first[i].FirstRun = true
+	}
+	first[1].Resources = nil
+	first[1].Counts = drift.ReportCounts{InSync: 2, Synced: 12}
+	digest := tokenConfig()
+	digest.Slack.Syncs = SyncsDigest
+	each := tokenConfig()
+	each.Slack.Syncs = SyncsEach
+	broken := reportOf()
+	broken.Cluster.Name = ""
+	broken.Run.ExitCode = 2
+	broken.Errors = []drift.ReportError{{Stage: "config", File: "clusters/prod/killick.yaml:14",
+		Message: `clusters/prod/killick.yaml:14: unknown field "repositry"`, Hint: `did you mean "repository"?`}}
+	partial := reportOf(appOf("metrics"))
+	partial.Run.ExitCode = 4
+	partial.Errors = []drift.ReportError{
+		{App: "storefront", Stage: "render", Message: "rendering Kustomize: base/web.yaml: yaml: line 3: did not find expected key", File: "apps/storefront/base/web.yaml:3"},
+		{Stage: "cluster", Message: "listing metrics.k8s.io/v1beta1: the server is currently unable to handle the request"}}
+
+	tests := []struct {
+		name   string
+		reason string
+		report drift.Report
+		told   drift.Told
+		config Config
+	}{
+		{"app", "one of everything: failed first, ignored never", reportOf(appOf("storefront", prunedService("old"),
+			healedDeployment("web"), ignoredDeployment("worker"), alertedConfigMap("app"), failedIngress("shop"), syncedDeployment("api"))),
+			nil, tokenConfig()},
+		{"healed", "only good news has a calm headline", reportOf(appOf("storefront", healedDeployment("web"))), nil, tokenConfig()},
+		{"changed", "a reader sees which of the open findings is new", reportOf(appOf("storefront", alertedConfigMap("app"), alertedConfigMap("more"))),
+			toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
+		{"long", "cut fields and multi-line values are counted", reportOf(appOf("storefront", long, multiline)), nil, tokenConfig()},
+		{"incomplete", "partial knowledge, suspension and an unknown route are said", reportOf(incomplete), nil, tokenConfig()},
+		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
+		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},
+		{"resolved", "back in sync is short", reportOf(appOf("storefront")), toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
+		{"first-run", "a first run is one digest, quiet apps included", reportOf(first...), nil, tokenConfig()},
+		{"flood", "sixteen apps share one digest", reportOf(manyApps(16)...), nil, tokenConfig()},
+		{"rollouts", "syncs: digest", reportOf(appOf("storefront", syncedDeployment("web")), appOf("payments", syncedDeployment("api"))), nil, digest},
+		{"rollout-each", "syncs: each", reportOf(appOf("storefront", syncedDeployment("web"))), nil, each},
+		{"errors-config", "a broken config is told with place and hint", broken, nil, tokenConfig()},
+		{"errors-partial", "errors of apps and of the run", partial, nil, tokenConfig()},
+		{"errors-gone", "errors that do not come back are closed", reportOf(appOf("metrics")),
+			drift.Told{"": {"AAAAAAAA": "x", "BBBBBBBB@metrics": "x"}}, tokenConfig()},
+		{"missed", "what a broken Slack swallowed is said later", reportOf(appOf("storefront")),
+			drift.Told{"storefront": {DefaultRoute: "v1 missed=healed:2,pruned:1 since=2026-11-20_23:05_UTC"}}, tokenConfig()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			messages, _ := Messages(test.report, test.told, test.config)
+			if len(messages) != 1 {
+				t.Fatalf("%s: got %d messages, want 1", test.reason, len(messages))
+			}
+			golden(t, test.name+".txt", []byte(Text(messages[0])))
+			golden(t, test.name+".json", wire(t, messages[0]))
+		})
+	}
+}
+
+// wire is the first form as JSON, readable.
+func wire(t *testing.T, m Message) []byte {
+	t.Helper()
+	f := richForm(m)
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(map[string]any{"text": f.text, "blocks": f.blocks}); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestTextHasNoTrailingSpace keeps terminal output and golden files clean.
+func TestTextHasNoTrailingSpace(t *testing.T) {
+	messages, _ := Messages(reportOf(manyApps(2)...), nil, tokenConfig())
+	for _, m := range messages {
+		for line := range strings.Lines(Text(m)) {
+			if trimmed := strings.TrimRight(line, "\n"); strings.TrimRight(trimmed, " ") != trimmed {
+				t.Errorf("line %q ends in a space", line)
+			}
+		}
+	}
+}
+
+// toldOpen is a Told in which these findings of one app were told on the default
+// route.
+func toldOpen(app string, resources ...drift.ReportResource) drift.Told {
+	return drift.Told{app: {DefaultRoute: settle(findings(appOf(app, resources...))).String()}}
+}

@@ -1,0 +1,191 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+const (
+	fieldLimit = 6 // field changes shown per resource
+	ruleLimit  = 3 // rules shown per resource
+	noteLimit  = 3 // findings and refusals shown per resource, each
+)
+
+// findingItem is one resource: how it differs, who wrote that, what was done
+// and which rule decided it. markNew is set when other findings were told before
+// and a reader needs to see which one is new.
+func findingItem(f finding, markNew bool) item {
+	r := f.resource
+	entry := item{mark: f.class.mark(), head: cut(clean(r.ID().Short()), lineLimit), group: f.verdict,
+		isNew: markNew && f.fresh}
+	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
+	entry.lines = slices.Concat(fieldLines(r), errorLines(r), whyLines(r), originLines(f))
+	return entry
+}
+
+// whatMoved says in words how the object differs, and on whose side.
+func whatMoved(r drift.ReportResource) string {
+	byHand := r.Cause == drift.CauseLive.String()
+	switch r.Drift {
+	case drift.Unknown.String():
+		return "could not be compared"
+	case drift.Extra.String():
+		return "no longer in Git"
+	case drift.Missing.String():
+		if byHand {
+			return "deleted in the cluster"
+		}
+		return "not in the cluster yet"
+	case drift.Modified.String():
+		switch {
+		case byHand:
+			return "modified in the cluster"
+		case r.Cause == drift.CauseBoth.String():
+			return "modified in Git and in the cluster"
+		}
+		return "modified in Git"
+	}
+	return ""
+}
+
+func severityText(severity string) string {
+	if severity == "critical" || severity == "warning" {
+		return severity
+	}
+	return ""
+}
+
+// fieldLines are "path: live → desired (field manager …)"; a field manager that
+// wrote all of them is named once, below.
+func fieldLines(r drift.ReportResource) []line {
+	shown := r.Fields[:min(len(r.Fields), fieldLimit)]
+	common, shared := commonManager(shown)
+	var lines []line
+	for _, field := range shown {
+		tail := ""
+		if !shared {
+			tail = parenthesized(managerText(field))
+		}
+		lines = append(lines, line{style: code, text: fieldLine(field), tail: tail})
+		if field.Note != "" {
+			lines = append(lines, line{text: prose(field.Note)})
+		}
+	}
+	if hidden := len(r.Fields) - len(shown); hidden > 0 {
+		lines = append(lines, line{text: "…and " + count(hidden, "more field")})
+	}
+	if shared && common != "" {
+		lines = append(lines, line{text: common})
+	}
+	return lines
+}
+
+// commonManager is the manager text that all fields share, if they do.
+func commonManager(fields []drift.ReportField) (text string, shared bool) {
+	for i, field := range fields {
+		who := managerText(field)
+		if i > 0 && who != text {
+			return "", false
+		}
+		text = who
+	}
+	return text, true
+}
+
+// managerText names the field manager and its last write. Our own manager is
+// not worth naming, and a value that is gone has none.
+func managerText(field drift.ReportField) string {
+	switch {
+	case field.ManagerClass == string(drift.ClassSelf):
+		return ""
+	case field.Manager == "" && field.Op == string(drift.OpRemove):
+		return ""
+	case field.Manager == "":
+		return "no field manager"
+	}
+	text := "field manager " + cut(clean(field.Manager), valueLimit)
+	if field.ManagerTime != nil && !field.ManagerTime.IsZero() {
+		text += ", last write " + timeText(*field.ManagerTime)
+	}
+	return text
+}
+
+// errorLines are what went wrong or was refused, and other facts.
+func errorLines(r drift.ReportResource) []line {
+	var lines []line
+	if r.Error != "" {
+		lines = append(lines, line{style: strong, text: "error: " + prose(r.Error)})
+	}
+	lines = append(lines, limited("refused: ", r.Refused)...)
+	lines = append(lines, limited("", r.Findings)...)
+	if unhealthy(r) {
+		lines = append(lines, line{style: strong, text: strings.Join(nonEmpty("health Failed", prose(r.HealthReason)), ": ")})
+	}
+	return lines
+}
+
+func limited(prefix string, texts []string) []line {
+	var lines []line
+	for i, text := range texts {
+		if i == noteLimit {
+			return append(lines, line{text: fmt.Sprintf("…and %d more", len(texts)-i)})
+		}
+		lines = append(lines, line{text: prefix + prose(text)})
+	}
+	return lines
+}
+
+// whyLines give the reason and each rule with its file and line.
+func whyLines(r drift.ReportResource) []line {
+	var lines []line
+	said := slices.ContainsFunc(r.Rules, func(rule drift.ReportRule) bool { return rule.Reason == r.Reason })
+	if r.Reason != "" && !said {
+		lines = append(lines, line{text: "why: " + prose(r.Reason)})
+	}
+	lines = append(lines, ruleLines("rule", r.Rules)...)
+	lines = append(lines, ruleLines("overruled", r.Overruled)...)
+	if r.Approval != "" {
+		lines = append(lines, line{style: strong, text: "waits for approval " + prose(r.Approval)})
+	}
+	return lines
+}
+
+func ruleLines(label string, rules []drift.ReportRule) []line {
+	var lines []line
+	for i, rule := range rules {
+		if i == ruleLimit {
+			return append(lines, line{text: fmt.Sprintf("…and %s", count(len(rules)-i, "more rule"))})
+		}
+		text := label + " " + prose(rule.Verb) + ": " + prose(rule.Reason) + parenthesized(prose(rule.Rule))
+		if rule.Ref != "" {
+			text += " · " + prose(rule.Ref)
+		}
+		lines = append(lines, line{text: text})
+	}
+	return lines
+}
+
+// originLines say where in Git a person would look, when a person is needed.
+func originLines(f finding) []line {
+	origin := f.resource.Origin
+	if !f.open() || origin.File == "" {
+		return nil
+	}
+	return []line{{text: "in Git: " + prose(drift.FileLine(origin.File, origin.Line))}}
+}
+
+// sortItems puts the most urgent first; equal ones keep their order.
+func sortItems(items []item) {
+	rank := func(m mark) int {
+		return slices.Index([]mark{markFailed, markAttention, markHealed, markPruned, markSynced, markResolved}, m)
+	}
+	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rank(a.mark), rank(b.mark)) })
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+}
