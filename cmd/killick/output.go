@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/report"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+func newProgress(w world) *report.Progress { return report.NewProgress(w.err, w.errTerminal) }
+
+// print redacts a report and writes every view that -o asks for; without -o the
+// text goes to standard output. The exit code is the report's own, unless a view
+// could not be written.
+func (s *session) print(full drift.Report, redactor drift.Redactor) error {
+	clean := redactor.Report(full)
+	outputs := s.settings.Output
+	if len(outputs) == 0 {
+		outputs = []string{string(report.FormatText)}
+	}
+	var failures []error
+	for _, output := range outputs {
+		name, file, toFile := strings.Cut(output, "=")
+		format, err := report.ParseFormat(name)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		if toFile {
+			failures = append(failures, writeFile(file, clean, format))
+			continue
+		}
+		failures = append(failures, report.Write(s.out, clean, report.Options{
+			Format: format, Color: s.colored(), Width: s.width, ASCII: s.ascii(),
+		}))
+	}
+	if err := errors.Join(failures...); err != nil {
+		return &exit{code: max(clean.Run.ExitCode, reconcile.ExitPartial), cause: err}
+	}
+	return code(clean.Run.ExitCode)
+}
+
+func writeFile(name string, r drift.Report, format report.Format) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // the explicit Close below tells
+	if err := report.Write(io.Writer(file), r, report.Options{Format: format}); err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// colored: only on a terminal, and never against the user's wish
+// (https://no-color.org).
+func (s *session) colored() bool {
+	_, no := s.lookup("NO_COLOR")
+	term, _ := s.lookup("TERM")
+	return s.outTerminal && !no && !s.settings.NoColor && term != "dumb"
+}
+
+// ascii: a C locale shows nothing else.
+func (s *session) ascii() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value, ok := s.lookup(name); ok && value != "" {
+			return value == "C" || value == "POSIX"
+		}
+	}
+	return false
+}

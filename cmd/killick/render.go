@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/killick-dev/killick/internal/cluster"
+	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/render"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+func renderCommand(w world) *cobra.Command {
+	var settings config.Settings
+	var offline bool
+	cmd := &cobra.Command{
+		Use: "render", Short: "Print the objects that Git asks for, as YAML",
+		Long: `Print the objects that Git asks for, as YAML on standard output; warnings go to
+standard error. Values of Secrets are hidden. With --offline no cluster is asked
+what it serves.`,
+		Example: "  killick render --repo . --worktree --offline --app storefront",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := settings.Validate(); err != nil {
+				return usage(err)
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), settings.Timeout)
+			defer cancel()
+			return w.render(ctx, cmd.Root(), settings, offline)
+		},
+	}
+	settings.AddSourceFlags(cmd.Flags())
+	settings.AddClusterFlags(cmd.Flags())
+	settings.AddFilterFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask a cluster which kinds and versions it serves")
+	return cmd
+}
+
+func (w world) render(ctx context.Context, root *cobra.Command, settings config.Settings, offline bool) error {
+	d, err := w.readDesired(ctx, root, settings)
+	if err != nil {
+		return usage(err)
+	}
+	var capabilities drift.Capabilities
+	if !offline {
+		if capabilities, err = served(ctx, settings); err != nil {
+			return &exit{code: reconcile.ExitUnreachable, cause: err}
+		}
+	}
+	apps := d.config.DriftApps()
+	if err := knownApps(apps, settings.Apps); err != nil {
+		return usage(err)
+	}
+	apps = slices.DeleteFunc(apps, func(app drift.App) bool {
+		return len(settings.Apps) > 0 && !slices.Contains(settings.Apps, app.Name)
+	})
+	all, failures := renderAll(ctx, d, render.New(render.Options{StateNamespace: settings.StateNamespace}), apps, capabilities)
+	secrets := credentials(settings, d.config, w.lookup)
+	for _, object := range all.Objects {
+		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
+	}
+	hide := drift.Redactor{}.With(secrets...)
+	for _, warning := range all.Warnings {
+		fmt.Fprintln(w.err, "warning:", hide.String(located(warning)))
+	}
+	if err := w.writeObjects(all.Objects, settings.Namespace, hide); err != nil {
+		return err
+	}
+	switch len(failures) {
+	case 0:
+		return nil
+	case len(apps):
+		return &exit{code: reconcile.ExitUsage, cause: errors.Join(failures...), hide: hide}
+	}
+	return &exit{code: reconcile.ExitPartial, cause: errors.Join(failures...), hide: hide}
+}
+
+// renderAll renders one app after the other; one that fails drops out.
+func renderAll(ctx context.Context, d desired, renderer *render.Renderer, apps []drift.App, capabilities drift.Capabilities) (drift.Rendered, []error) {
+	var all drift.Rendered
+	var failures []error
+	for _, app := range apps {
+		rendered, err := renderApp(ctx, d, renderer, app, capabilities)
+		if err != nil {
+			failures = append(failures, &appError{app: app.Name, err: err})
+			continue
+		}
+		all.Objects = append(all.Objects, rendered.Objects...)
+		all.Warnings = append(all.Warnings, rendered.Warnings...)
+	}
+	return all, failures
+}
+
+// located is a warning with its place in front, where it has one.
+func located(warning drift.Warning) string {
+	if place := drift.FileLine(warning.Origin.File, warning.Origin.Line); place != "" {
+		return place + ": " + warning.Message
+	}
+	return warning.Message
+}
+
+// appError says which app an error belongs to; its place and hint stay those of
+// the cause.
+type appError struct {
+	app string
+	err error
+}
+
+func (e *appError) Error() string { return fmt.Sprintf("app %q: %s", e.app, e.err) }
+func (e *appError) Unwrap() error { return e.err }
+
+// served asks the cluster which kinds and versions it serves.
+func served(ctx context.Context, settings config.Settings) (drift.Capabilities, error) {
+	client, err := cluster.Connect(ctx, cluster.Options{Kubeconfig: settings.Kubeconfig, Context: settings.Context, Version: versionText()})
+	if err != nil {
+		return drift.Capabilities{}, err
+	}
+	return client.Capabilities(ctx)
+}
+
+func renderApp(ctx context.Context, d desired, renderer *render.Renderer, app drift.App, capabilities drift.Capabilities) (drift.Rendered, error) {
+	checkout, err := d.sources.Checkout(ctx, app.Repository)
+	if err != nil {
+		return drift.Rendered{}, err
+	}
+	return renderer.Render(ctx, drift.RenderRequest{App: app, Checkout: checkout, Capabilities: capabilities})
+}
+
+// writeObjects prints objects as YAML, of one namespace when one is given. A
+// Secret's values are hidden, also where another object repeats them.
+func (w world) writeObjects(objects []drift.Object, namespace string, hide drift.Redactor) error {
+	for _, object := range objects {
+		if namespace != "" && object.ID.Namespace != namespace {
+			continue
+		}
+		data, err := yaml.Marshal(drift.MaskObject(object.ID, object.Manifest))
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.out, "---\n# %s\n%s", drift.FileLine(object.Origin.File, object.Origin.Line), hide.String(string(data)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+const (
+	// healthBudget bounds the wait for what one app applied to become Current.
+	healthBudget = 90 * time.Second
+	// leaseTTL is how long a run that died keeps others out.
+	leaseTTL = 60 * time.Second
+)
+
+// exitLeaseHeld: another run is at work, and --exit-code asked to say so.
+const exitLeaseHeld = 6
+
+func runCommand(w world) *cobra.Command {
+	var settings config.Settings
+	var detailed bool
+	cmd := &cobra.Command{
+		Use: "run", Short: "Reconcile once: do what policy allows, report the rest (the CronJob's command)",
+		Example: "  killick run --repo https://git.example.com/platform.git --ref main --config clusters/prod/killick.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := settings.Validate(); err != nil {
+				return usage(err)
+			}
+			s := &session{world: w, root: cmd.Root(), settings: settings, mode: reconcile.Run}
+			return s.run(cmd.Context(), detailed)
+		},
+	}
+	settings.AddSourceFlags(cmd.Flags())
+	settings.AddClusterFlags(cmd.Flags())
+	settings.AddOutputFlags(cmd.Flags())
+	settings.AddFilterFlags(cmd.Flags())
+	settings.AddTrustFlag(cmd.Flags())
+	settings.AddNotifyFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&detailed, "exit-code", false, "exit with 1 when drift is left, with 6 when another run is at work")
+	// What is on disk or in one namespace is not what Git says of the cluster:
+	// both are for looking, and run refuses them.
+	for _, name := range []string{"worktree", "namespace"} {
+		_ = cmd.Flags().MarkHidden(name) // the flags are there
+	}
+	return cmd
+}
+
+func (s *session) run(ctx context.Context, detailed bool) error {
+	if s.settings.Worktree {
+		return usage(errors.New("run refuses --worktree: only committed state is applied; use plan to look at files on disk"))
+	}
+	if s.settings.Namespace != "" {
+		return usage(errors.New("run refuses --namespace: a part of an app is never applied; use plan to look at one namespace, or --app"))
+	}
+	s.started = drift.ReportRun{ID: newRunID(), Mode: string(s.mode), Version: versionText(), Started: s.now().UTC()}
+	whole, cancel := context.WithTimeout(ctx, s.settings.Timeout)
+	defer cancel()
+	working, stop := context.WithTimeout(whole, s.settings.Timeout-ending(s.settings.Timeout))
+	defer stop()
+	lost, err := s.reach(working)
+	if err != nil {
+		return s.fail(whole, err)
+	}
+	if lost == nil {
+		if report, idle := s.idle(working); idle {
+			return s.print(report, s.redactor(nil))
+		}
+	}
+	if err := s.read(working, lost); err != nil {
+		return s.blind(whole, working, err)
+	}
+	leased, release, err := s.cluster.AcquireLease(working, s.started.ID, leaseTTL)
+	if errors.Is(err, drift.ErrLeaseHeld) {
+		fmt.Fprintln(s.err, "killick:", err)
+		if detailed {
+			return code(exitLeaseHeld)
+		}
+		return nil
+	}
+	if err != nil {
+		return s.fail(whole, failed(reconcile.ExitPartial, "cluster", err))
+	}
+	defer s.giveBack(ctx, release)
+	request, err := s.request(leased)
+	if err != nil {
+		return s.fail(whole, err)
+	}
+	progress := newProgress(s.world)
+	outcome := s.reconciler(progress).Do(leased, request)
+	progress.Done()
+	outcome.Report.Errors = append(outcome.Report.Errors, s.cluster.Notes()...)
+	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
+	outcome.Record = s.complete(leased, outcome.Record)
+	s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup))
+	return s.print(outcome.Report, s.redactor(outcome.Secrets))
+}
+
+// giveBack releases the lease, so that the next run need not wait.
+func (s *session) giveBack(ctx context.Context, release func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := release(ctx); err != nil {
+		fmt.Fprintln(s.err, "killick: releasing the lease:", err)
+	}
+}
+
+// orphanParents reports apps that have state and left the config: nothing of
+// them is touched.
+func orphanParents(parents []string, apps []drift.App) []drift.ReportError {
+	known := map[string]bool{}
+	for _, app := range apps {
+		known[app.Name] = true
+	}
+	var out []drift.ReportError
+	for _, name := range parents {
+		if !known[name] {
+			out = append(out, drift.ReportError{App: name, Stage: "config",
+				Message: fmt.Sprintf("app %q left the config; its objects stay", name),
+				Hint:    "add it again, or delete its objects and the ConfigMap " + drift.ParentName(name) + " by hand"})
+		}
+	}
+	return out
+}

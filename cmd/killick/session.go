@@ -1,0 +1,255 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/killick-dev/killick/internal/cluster"
+	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/health"
+	"github.com/killick-dev/killick/internal/policy"
+	"github.com/killick-dev/killick/internal/render"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+// session is one run or plan with its collaborators.
+type session struct {
+	world
+	root     *cobra.Command
+	settings config.Settings
+	mode     reconcile.Mode
+	started  drift.ReportRun
+	desired  desired
+	policies *policy.Engine
+	cluster  *cluster.Client
+	uid      string
+	key      []byte
+	noMemo   bool // the key could not be read
+	trust    drift.Trust
+	gitDown  error // Git did not answer when it was asked for the ref
+	told     drift.RunState
+	chosen   func(drift.ID) bool // objects to explain
+}
+
+// failure ends a run before it began: nothing was written.
+type failure struct {
+	code  int
+	stage string
+	err   error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func failed(code int, stage string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{code: code, stage: stage, err: err}
+}
+
+// open finds the cluster and reads the config and the policies. The cluster comes
+// first: an unreachable or wrong one outranks a broken config (DESIGN §9), and
+// its state remembers what was told already and whom to tell. Nothing is written
+// before the config has said that this is the cluster it is meant for.
+func (s *session) open(ctx context.Context) error {
+	lost, err := s.reach(ctx)
+	if err != nil {
+		return err
+	}
+	return s.read(ctx, lost)
+}
+
+// reach finds the cluster and what the last run left there. lost says why there is
+// no cluster; the error ends the run.
+func (s *session) reach(ctx context.Context) (lost, err error) {
+	if s.trust, err = drift.ParseTrust(cmp.Or(s.settings.Trust, drift.TrustIdle.String())); err != nil {
+		return nil, failed(reconcile.ExitUsage, "config", err)
+	}
+	if lost = s.connect(ctx); lost != nil {
+		return lost, nil
+	}
+	if s.told, err = s.cluster.LoadRun(ctx); err != nil && s.mode == reconcile.Run {
+		return nil, failed(reconcile.ExitPartial, "cluster", err)
+	}
+	return nil, nil
+}
+
+// read reads the config and the policies, and prepares the state.
+func (s *session) read(ctx context.Context, lost error) error {
+	if s.gitDown != nil {
+		return failed(reconcile.ExitUsage, "config", s.gitDown)
+	}
+	var err error
+	if s.desired, err = s.world.readDesired(ctx, s.root, s.settings); err != nil {
+		return errors.Join(lost, failed(reconcile.ExitUsage, "config", err))
+	}
+	if lost == nil {
+		lost = s.verify()
+	}
+	if s.policies, err = loadPolicies(ctx, s.desired); err != nil {
+		return errors.Join(lost, failed(reconcile.ExitUsage, "policy", err))
+	}
+	if lost != nil {
+		return lost
+	}
+	if s.mode == reconcile.Run {
+		if err := s.cluster.EnsureStateNamespace(ctx); err != nil {
+			return failed(reconcile.ExitPartial, "cluster", err)
+		}
+	}
+	return s.openKey(ctx)
+}
+
+// connect finds the cluster and its identity.
+func (s *session) connect(ctx context.Context) error {
+	connected, err := cluster.Connect(ctx, cluster.Options{
+		Kubeconfig: s.settings.Kubeconfig, Context: s.settings.Context,
+		StateNamespace: s.settings.StateNamespace, Version: versionText(),
+	})
+	if err == nil {
+		s.cluster = connected
+		s.uid, err = connected.Identity(ctx)
+	}
+	return failed(reconcile.ExitUnreachable, "cluster", err)
+}
+
+// verify compares the cluster with the one that the config names.
+func (s *session) verify() error {
+	want := s.desired.config.Cluster.UID
+	if want == "" || want == s.uid {
+		return nil
+	}
+	return failed(reconcile.ExitUnreachable, "cluster", &drift.Problem{Stage: "cluster",
+		File: s.settings.ConfigPath, Hint: "check --kubeconfig and --context, or cluster.uid in the config",
+		Err: fmt.Errorf("%w: the config names cluster %s, and this is %s", drift.ErrWrongCluster, want, s.uid)})
+}
+
+// openKey reads the key of the stored hashes. A plan on a cluster that Killick
+// never ran on has none, and a person may not be allowed to read it: then a plan
+// compares with nothing stored, and says so.
+func (s *session) openKey(ctx context.Context) error {
+	key, err := s.cluster.Key(ctx, s.mode == reconcile.Run)
+	if s.mode == reconcile.Run && err != nil {
+		return failed(reconcile.ExitPartial, "cluster", err)
+	}
+	if s.key = key; err == nil && key != nil {
+		return nil
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "killick: the state's key could not be read (%v); causes may differ from a run's\n", err)
+	}
+	s.noMemo, s.key = true, make([]byte, 32)
+	_, err = rand.Read(s.key)
+	return failed(reconcile.ExitPartial, "cluster", err)
+}
+
+// request is the run's task in plain values.
+func (s *session) request(ctx context.Context) (reconcile.Request, error) {
+	capabilities, err := s.cluster.Capabilities(ctx)
+	if err != nil {
+		return reconcile.Request{}, failed(reconcile.ExitUnreachable, "cluster", err)
+	}
+	parents, err := s.cluster.Parents(ctx)
+	if err != nil && s.mode == reconcile.Run {
+		return reconcile.Request{}, failed(reconcile.ExitPartial, "cluster", err)
+	}
+	apps := s.desired.config.DriftApps()
+	if err := knownApps(apps, s.settings.Apps); err != nil {
+		return reconcile.Request{}, failed(reconcile.ExitUsage, "config", err)
+	}
+	var last *drift.Record
+	if s.told.Record != nil && s.told.Record.Trusted(s.key) {
+		last = s.told.Record
+	}
+	return reconcile.Request{
+		Last: last,
+		Mode: s.mode, RunID: s.started.ID, Version: versionText(),
+		Cluster:      drift.ReportCluster{Name: s.desired.config.Cluster.Name, UID: s.uid},
+		Capabilities: capabilities, Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
+		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
+		StateNamespace: s.settings.StateNamespace, Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
+		Trust: s.trust, Audit: drift.AuditSince(s.told.Audited, s.started.Started),
+		Errors: orphanParents(parents, apps), Explain: s.chosen,
+	}, nil
+}
+
+// knownApps refuses a --app that the config does not have.
+func knownApps(apps []drift.App, only []string) error {
+	for _, name := range only {
+		found := false
+		var names []string
+		for _, app := range apps {
+			names = append(names, app.Name)
+			found = found || app.Name == name
+		}
+		if !found {
+			return &drift.Problem{Stage: "config", Hint: fmt.Sprintf("the config has %q", names),
+				Err: fmt.Errorf("--app %q: no such app in the config", name)}
+		}
+	}
+	return nil
+}
+
+func (s *session) reconciler(progress reconcile.Progress) reconcile.Reconciler {
+	return reconcile.Reconciler{
+		Source:   s.desired.sources,
+		Renderer: render.New(render.Options{StateNamespace: s.settings.StateNamespace}),
+		Reader:   s.cluster, Writer: s.cluster, Memory: s.cluster,
+		Policies: s.policies, Health: health.Of, Progress: progress, Now: s.now,
+	}
+}
+
+func newRunID() string {
+	id := make([]byte, 8)
+	_, _ = rand.Read(id) // crypto/rand never fails
+	return hex.EncodeToString(id)
+}
+
+// failureReport is the report of a run that could not begin.
+func (s *session) failureReport(err error) (drift.Report, int) {
+	report := drift.Report{
+		Schema: drift.ReportSchema, Run: s.started, Apps: []drift.ReportApp{}, Errors: []drift.ReportError{},
+		Cluster: drift.ReportCluster{Name: s.clusterName(), UID: s.uid},
+	}
+	exitCode := 0
+	for _, one := range problems(err) {
+		var f *failure
+		stage := ""
+		if errors.As(one, &f) {
+			stage = f.stage
+			if exitCode == 0 || f.code == reconcile.ExitUnreachable {
+				exitCode = f.code
+			}
+		}
+		for _, cause := range problems(unwrapFailure(one)) {
+			report.Errors = append(report.Errors, drift.ReportOf("", stage, cause))
+		}
+	}
+	if exitCode == 0 {
+		exitCode = reconcile.ExitUsage
+	}
+	report.Run.Finished, report.Run.ExitCode = s.now().UTC(), exitCode
+	return report, exitCode
+}
+
+// clusterName is what the config calls the cluster, or what the last valid one
+// called it.
+func (s *session) clusterName() string {
+	return cmp.Or(s.desired.config.Cluster.Name, s.told.Cluster)
+}
+
+func unwrapFailure(err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.err
+	}
+	return err
+}

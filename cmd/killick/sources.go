@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/policy"
+	"github.com/killick-dev/killick/internal/source"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+// desired is what Git says: the config, and where everything else is fetched
+// from.
+type desired struct {
+	config  config.Config
+	sources reconcile.Source
+	own     drift.Checkout
+}
+
+// sources gives the config's own commit without fetching it again.
+type sources struct {
+	own  drift.Checkout
+	rest *source.Source
+}
+
+func (s sources) Checkout(ctx context.Context, name string) (drift.Checkout, error) {
+	if name == "" {
+		return s.own, nil
+	}
+	return s.rest.Checkout(ctx, name)
+}
+
+// readDesired is what Git says, with a warning about misspelt variables: one may
+// be why the config is not found.
+func (w world) readDesired(ctx context.Context, root *cobra.Command, settings config.Settings) (desired, error) {
+	d, err := readDesired(ctx, settings)
+	w.warnUnknown(root, d.config)
+	return d, err
+}
+
+// readDesired fetches the config's repository and reads the config.
+func readDesired(ctx context.Context, settings config.Settings) (desired, error) {
+	own, err := source.New(map[string]source.Repository{"": sourceOf(settings.ConfigRepository(), settings.Worktree)},
+		source.Options{}).Checkout(ctx, "")
+	if err != nil {
+		return desired{}, err
+	}
+	loaded, err := config.Load(own.FS, settings.ConfigPath)
+	if err != nil {
+		return desired{own: own}, err
+	}
+	repositories := map[string]source.Repository{}
+	for name, repository := range loaded.Repositories {
+		repositories[name] = sourceOf(repository, false)
+	}
+	return desired{
+		config: loaded, own: own,
+		sources: sources{own: own, rest: source.New(repositories, source.Options{})},
+	}, nil
+}
+
+func sourceOf(r config.Repository, worktree bool) source.Repository {
+	return source.Repository{URL: r.URL, Ref: r.Ref, Worktree: worktree, Auth: source.Auth{
+		TokenFile: r.TokenFile, TokenEnv: r.TokenEnv, UsernameFile: r.UsernameFile, PasswordFile: r.PasswordFile,
+		SSHKeyFile: r.SSHKeyFile, KnownHostsFile: r.KnownHostsFile, CAFile: r.CAFile,
+	}}
+}
+
+// policySources turns the config's policy entries into what the engine loads.
+func policySources(ctx context.Context, d desired) ([]policy.Source, error) {
+	areas := policyAreas(d.config)
+	var out []policy.Source
+	for _, entry := range d.config.Policies {
+		if entry.Builtin != "" {
+			out = append(out, policy.Source{Builtin: entry.Builtin, Data: entry.Data})
+			continue
+		}
+		checkout, err := d.sources.Checkout(ctx, entry.Repository)
+		if err != nil {
+			return nil, err
+		}
+		if info, err := fs.Stat(checkout.FS, strings.TrimSuffix(entry.Path, "/")); err != nil || !info.IsDir() {
+			return nil, &drift.Problem{Stage: "policy", File: entry.Path,
+				Hint: "policies[].path names a folder of Rego files, from the repository's root",
+				Err:  fmt.Errorf("no such folder in the repository")}
+		}
+		out = append(out, policy.Source{Path: entry.Path, FS: checkout.FS, Dir: entry.Path, Areas: areas, Data: entry.Data})
+	}
+	return out, nil
+}
+
+func policyAreas(c config.Config) map[string]policy.Area {
+	var areas map[string]policy.Area
+	for name, area := range c.Areas() {
+		if areas == nil {
+			areas = map[string]policy.Area{}
+		}
+		areas[name] = policy.Area{All: area.All, Namespaces: area.Namespaces}
+	}
+	return areas
+}
+
+// loadPolicies reads and checks every policy; whatever `policy check` calls an
+// error stops a run.
+func loadPolicies(ctx context.Context, d desired) (*policy.Engine, error) {
+	list, err := policySources(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Load(list, policy.Options{})
+}
+
+// credentials are the secrets a run was given, for the redactor. A file that
+// cannot be read is somebody else's error.
+func credentials(settings config.Settings, c config.Config, lookup func(string) (string, bool)) []string {
+	files := []string{settings.GitTokenFile, settings.GitPasswordFile, settings.GitSSHKeyFile, settings.SlackTokenFile, settings.SlackWebhookFile}
+	envs := []string{settings.GitTokenEnv, settings.SlackTokenEnv, settings.SlackWebhookEnv}
+	for _, r := range c.Repositories {
+		files = append(files, r.TokenFile, r.PasswordFile, r.SSHKeyFile)
+	}
+	if slack := c.Notify.Slack; slack != nil {
+		files = append(files, slack.TokenFile, slack.WebhookFile)
+	}
+	envs = append(envs, c.EnvNames()...)
+	var secrets []string
+	for _, name := range files {
+		if name == "" {
+			continue
+		}
+		if data, err := os.ReadFile(name); err == nil {
+			secrets = append(secrets, string(data))
+		}
+	}
+	for _, name := range envs {
+		if value, ok := lookup(name); ok && name != "" {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
+}

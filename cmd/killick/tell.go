@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/notify"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+// What the end of a run may take, beside the time for its work. A Slack that
+// hangs must not cost the state: saving has a time of its own. A run that was
+// told to stop has as long as the chart's grace period leaves it.
+const (
+	telling     = 20 * time.Second
+	saving      = 10 * time.Second
+	interrupted = 5 * time.Second
+)
+
+// ending is the part of --timeout that is kept back for telling and saving.
+func ending(timeout time.Duration) time.Duration { return min(telling+saving, timeout/2) }
+
+// budget bounds one step of a run's end, which goes on after the run itself was
+// told to stop.
+func (s *session) budget(ctx context.Context, step time.Duration) (context.Context, context.CancelFunc) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		step = min(step, interrupted)
+	}
+	share := step.Seconds() / (telling + saving).Seconds()
+	step = min(step, time.Duration(share*float64(ending(s.settings.Timeout))))
+	return context.WithTimeout(context.WithoutCancel(ctx), step)
+}
+
+// redactor knows the run's credentials and every value seen in a Secret.
+func (s *session) redactor(secrets []string) drift.Redactor {
+	return drift.Redactor{}.With(credentials(s.settings, s.desired.config, s.lookup)...).With(secrets...)
+}
+
+// remember tells people, and saves what the next run needs. It goes on when the
+// run was interrupted; its failures are said and change nothing.
+func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config) {
+	redactor := s.redactor(outcome.Secrets)
+	told := drift.Told{"": errorsTold(s.told)}
+	for name, state := range outcome.States {
+		told[name] = state.Notified
+	}
+	told, all := s.tell(ctx, redactor.Report(outcome.Report), told, to, redactor)
+	if !keepable(leased) {
+		return
+	}
+	ctx, cancel := s.budget(ctx, saving)
+	defer cancel()
+	saved := true
+	for name, state := range outcome.States {
+		state.Notified = told[name]
+		if err := s.cluster.SaveState(ctx, name, state); err != nil {
+			saved = false
+			fmt.Fprintln(s.err, "killick: saving state:", redactor.String(err.Error()))
+		}
+	}
+	if record := outcome.Record; record != nil {
+		record.Settled = record.Settled && all && saved
+		sealed := redacted(*record, redactor).Sealed(s.key)
+		s.told.Record, s.told.Audited = &sealed, s.started.Started.Truncate(time.Second)
+	} else {
+		s.unsettle()
+	}
+	s.saveRun(ctx, told, s.desired.config.Notify)
+}
+
+// unsettle keeps the record of the last complete run, after one that was none: it
+// still tells what was in sync, and no more that there is nothing to do.
+func (s *session) unsettle() {
+	if last := s.told.Record; last != nil && last.Trusted(s.key) {
+		kept := *last
+		kept.Settled = false
+		kept = kept.Sealed(s.key)
+		s.told.Record = &kept
+	}
+}
+
+// redacted is a record fit for the state, and for a run that prints it again and
+// has seen no Secret itself.
+func redacted(record drift.Record, redactor drift.Redactor) drift.Record {
+	apps := slices.Clone(record.Apps)
+	for i := range apps {
+		apps[i].Report = redactor.Report(drift.Report{Apps: []drift.ReportApp{apps[i].Report}}).Apps[0]
+	}
+	record.Apps = apps
+	return record
+}
+
+// tell sends what is new; all says that there is nothing left to tell. Slack's
+// failure never changes the outcome, but is said.
+func (s *session) tell(ctx context.Context, report drift.Report, told drift.Told, c notify.Config, redactor drift.Redactor) (_ drift.Told, all bool) {
+	if !c.Enabled() {
+		return told, true
+	}
+	ctx, cancel := s.budget(ctx, telling)
+	defer cancel()
+	notifier, err := notify.New(c, notify.Options{Getenv: s.getenv, ReadFile: os.ReadFile})
+	if err == nil {
+		told, err = notifier.Notify(ctx, report, told)
+	}
+	if err != nil {
+		for _, one := range problems(err) {
+			fmt.Fprintln(s.err, "killick: telling Slack:", redactor.String(one.Error()))
+		}
+	}
+	return told, err == nil
+}
+
+func (s *session) getenv(name string) string {
+	value, _ := s.lookup(name)
+	return value
+}
+
+// errorsTold are the run-level errors that were told already.
+func errorsTold(state drift.RunState) map[string]string {
+	told := map[string]string{}
+	for fingerprint := range state.Errors {
+		told[fingerprint] = fingerprint
+	}
+	return told
+}
+
+// saveRun keeps what was told, the last valid notify section and the cluster's
+// name: when the config cannot be read next time, people can still be told, and
+// where it happened.
+func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify) {
+	state := s.told
+	state.Cluster, state.Errors = s.clusterName(), map[string]time.Time{}
+	if section.Slack != nil {
+		if data, err := json.Marshal(section); err == nil {
+			state.Notify = data
+		}
+	}
+	for fingerprint := range told[""] {
+		if at, ok := s.told.Errors[fingerprint]; ok {
+			state.Errors[fingerprint] = at
+		} else {
+			state.Errors[fingerprint] = s.now().UTC().Truncate(time.Second)
+		}
+	}
+	if err := s.cluster.SaveRun(ctx, state); err != nil {
+		fmt.Fprintln(s.err, "killick: saving state:", err)
+	}
+}
+
+// fail reports a run that could not begin, and tells people once per error: with
+// the config's own route, else the last valid one, else the flags'.
+func (s *session) fail(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		err = failed(reconcile.ExitInterrupted, "act", errInterrupted)
+	}
+	report, exitCode := s.failureReport(err)
+	redactor := s.redactor(nil)
+	if s.mode == reconcile.Run && exitCode != reconcile.ExitInterrupted {
+		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
+		if s.cluster != nil && s.uid != "" && !errors.Is(err, drift.ErrWrongCluster) {
+			ctx, cancel := s.budget(ctx, saving)
+			defer cancel()
+			s.saveRun(ctx, told, s.desired.config.Notify)
+		}
+	}
+	if err := s.print(report, redactor); err != nil {
+		return err
+	}
+	return code(exitCode)
+}
+
+var errInterrupted = errors.New("told to stop before anything was written")
+
+// fallbackNotify is whom to tell when the config may not have been read.
+func (s *session) fallbackNotify() notify.Config {
+	if c := notifyConfig(s.desired.config.Notify, s.lookup); c.Enabled() {
+		return c
+	}
+	var kept config.Notify
+	if len(s.told.Notify) > 0 && json.Unmarshal(s.told.Notify, &kept) == nil {
+		if c := notifyConfig(kept, s.lookup); c.Enabled() {
+			return c
+		}
+	}
+	return notifyConfig(s.settings.BootstrapNotify(), s.lookup)
+}
+
+// notifyConfig translates the config's section for the sender. Slack's API can
+// stand elsewhere: GovSlack, or a test server.
+func notifyConfig(section config.Notify, lookup func(string) (string, bool)) notify.Config {
+	if section.Slack == nil {
+		return notify.Config{}
+	}
+	routes := map[string]notify.Route{}
+	for name, route := range section.Slack.Routes {
+		routes[name] = notify.Route{Channel: route.Channel}
+	}
+	api, _ := lookup("SLACK_API_URL")
+	return notify.Config{Slack: notify.SlackConfig{
+		TokenFile: section.Slack.TokenFile, TokenEnv: section.Slack.TokenEnv,
+		WebhookFile: section.Slack.WebhookFile, WebhookEnv: section.Slack.WebhookEnv,
+		APIURL: api, Routes: routes, Syncs: notify.SyncMode(section.Slack.Syncs),
+	}}
+}

@@ -1,0 +1,172 @@
+package importrules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// modulePath is the module's own name.
+const modulePath = "github.com/killick-dev/killick"
+
+// sourceFile is one Go file that is built into the program: no test, and no part
+// of the test environment.
+type sourceFile struct {
+	pkg     string // relative to the module: "internal/drift"
+	name    string // "compare.go"
+	imports []imported
+}
+
+// imported is one import with its line.
+type imported struct {
+	path string
+	line int
+}
+
+// house is what one package may import besides the standard library.
+type house struct {
+	// own are packages of this module.
+	own []string
+	// libraries are its own third-party libraries: a path, or a path and all
+	// below it when it ends in "/".
+	libraries []string
+	// pure packages may not use the parts of the standard library that reach
+	// outside the process or start something.
+	pure bool
+	// rule is DESIGN §1 in words.
+	rule string
+}
+
+const nouns = "internal/drift"
+
+// stageRule is DESIGN §1 for the stages.
+const stageRule = "a stage imports internal/drift, the standard library and its own third-party library only, never another stage"
+
+// houses are the packages of DESIGN §1 and what each may import.
+var houses = map[string]house{
+	"internal/drift": {pure: true,
+		libraries: []string{"k8s.io/apimachinery/", "sigs.k8s.io/structured-merge-diff/v6/fieldpath", "sigs.k8s.io/structured-merge-diff/v6/value"},
+		rule:      "drift imports the standard library (no context, I/O, logger), apimachinery and structured-merge-diff's fieldpath and value only"},
+	"internal/config": {own: []string{nouns}, rule: stageRule,
+		libraries: []string{"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "github.com/spf13/pflag"}},
+	"internal/source": {own: []string{nouns}, rule: stageRule,
+		libraries: []string{"github.com/go-git/", "golang.org/x/crypto/ssh/", "github.com/skeema/knownhosts"}},
+	"internal/render": {own: []string{nouns}, rule: stageRule,
+		libraries: []string{"sigs.k8s.io/kustomize/", "helm.sh/helm/", "go.yaml.in/yaml/v2", "go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "sigs.k8s.io/json",
+			"github.com/santhosh-tekuri/jsonschema/v6/", "golang.org/x/text/"}},
+	"internal/cluster": {own: []string{nouns}, rule: stageRule,
+		libraries: []string{"k8s.io/client-go/", "k8s.io/apimachinery/", "sigs.k8s.io/json", "golang.org/x/sync/errgroup"}},
+	"internal/policy": {own: []string{nouns, "policies"}, rule: stageRule + "; policy may import policies",
+		libraries: []string{"github.com/open-policy-agent/opa/"}},
+	"internal/health": {own: []string{nouns}, rule: stageRule},
+	"internal/report": {own: []string{nouns}, rule: stageRule, libraries: []string{"go.yaml.in/yaml/v3"}},
+	"notify":          {own: []string{nouns}, rule: stageRule, libraries: []string{"github.com/slack-go/slack/"}},
+	"reconcile": {own: []string{nouns}, libraries: []string{"golang.org/x/sync/errgroup"},
+		rule: "reconcile imports internal/drift, the standard library and errgroup only; collaborators enter through its interfaces"},
+	"policies": {rule: "policies holds Rego; its one Go file embeds it and imports the standard library only"},
+	"cmd/killick": {
+		own: []string{nouns, "internal/config", "internal/source", "internal/render", "internal/cluster", "internal/policy", "internal/health",
+			"internal/report", "notify", "reconcile", "policies"},
+		libraries: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"},
+		rule:      "cmd wires the stages and the command line; it uses no stage's library"},
+}
+
+// exclusive libraries live in one package only.
+var exclusive = []struct{ name, prefix, home string }{
+	{"go-git", "github.com/go-git/", "internal/source"},
+	{"Kustomize", "sigs.k8s.io/kustomize/", "internal/render"},
+	{"Helm", "helm.sh/helm/", "internal/render"},
+	{"client-go", "k8s.io/client-go/", "internal/cluster"},
+	{"OPA", "github.com/open-policy-agent/opa/", "internal/policy"},
+	{"slack-go", "github.com/slack-go/slack/", "notify"},
+}
+
+// outside is the part of the standard library that pure code may not use: what
+// reaches files, sockets, the environment or a clock's ticks, what logs, and what
+// starts or carries something across goroutines. io/fs is only the type of a
+// checkout, and net/url only escapes text.
+var outside = []string{
+	"context", "io", "os/", "net/", "log/", "sync/", "runtime/", "syscall/", "bufio", "embed", "plugin", "testing/", "expvar", "unsafe",
+	"path/filepath", "crypto/rand", "math/rand/", "database/", "debug/", "go/", "archive/", "compress/",
+}
+
+var harmless = []string{"io/fs", "net/url"}
+
+// below says whether an import is a library: exactly, or anything under one that
+// ends in "/".
+func below(path, library string) bool {
+	return path == library || strings.HasSuffix(library, "/") && (strings.HasPrefix(path, library) || path == strings.TrimSuffix(library, "/"))
+}
+
+func anyBelow(path string, libraries []string) bool {
+	return slices.ContainsFunc(libraries, func(library string) bool { return below(path, library) })
+}
+
+// standard says whether an import is of the standard library: its first element
+// has no dot.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// violations are the imports that break DESIGN §1, one line each.
+func violations(files []sourceFile) []string {
+	var found []string
+	for _, file := range files {
+		lives, known := houses[file.pkg]
+		if !known {
+			found = append(found, fmt.Sprintf("%s/%s: DESIGN §1 has no package %q; add it there and here, or move the file", file.pkg, file.name, file.pkg))
+			continue
+		}
+		for _, in := range file.imports {
+			if broken := lives.broken(file.pkg, in.path); broken != "" {
+				found = append(found, fmt.Sprintf("%s/%s:%d: imports %q: %s", file.pkg, file.name, in.line, in.path, broken))
+			}
+		}
+	}
+	return found
+}
+
+// broken is the rule that an import breaks, or "".
+func (h house) broken(pkg, path string) string {
+	if own, inside := strings.CutPrefix(path, modulePath+"/"); inside {
+		switch {
+		case own == "internal/testenv" || strings.HasPrefix(own, "internal/testenv/"):
+			return "internal/testenv is for tests only"
+		case !slices.Contains(h.own, own):
+			return h.rule
+		}
+		return ""
+	}
+	if standard(path) {
+		if h.pure && anyBelow(path, outside) && !slices.Contains(harmless, path) {
+			return h.rule
+		}
+		return ""
+	}
+	for _, library := range exclusive {
+		if below(path, library.prefix) && pkg != library.home {
+			return fmt.Sprintf("%s lives only in %s", library.name, library.home)
+		}
+	}
+	if !anyBelow(path, h.libraries) {
+		return h.rule
+	}
+	return ""
+}
+
+// topLevel are the folders of the repository's root.
+var topLevel = []string{"cmd", "policies", "reconcile", "notify", "charts", "internal", "testdata", "docs"}
+
+// strays are folders in the root that DESIGN §1 does not name; hidden ones and
+// those that Git ignores are nobody's business.
+func strays(folders, ignored []string) []string {
+	var found []string
+	for _, folder := range folders {
+		if strings.HasPrefix(folder, ".") || slices.Contains(topLevel, folder) || slices.Contains(ignored, folder) {
+			continue
+		}
+		found = append(found, fmt.Sprintf("folder %q: the root holds %s and hidden folders only", folder, strings.Join(topLevel, ", ")))
+	}
+	return found
+}
