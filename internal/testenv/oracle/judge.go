@@ -1,0 +1,500 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// compare is what a run makes of what was seen. Like a run, it looks again at what
+// changed meanwhile.
+func (l *lab) compare(ctx context.Context, s *subject) (drift.Change, error) {
+	for attempt := 1; ; attempt++ {
+		change, err := l.compareOnce(ctx, s)
+		if !errors.Is(err, drift.ErrConflict) || attempt == busyAttempts {
+			return change, nil
+		}
+		if err := l.observe(ctx, []*subject{s}); err != nil {
+			return change, err
+		}
+	}
+}
+
+// compareOnce gives the error of a question that the server did not answer.
+func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error) {
+	seen := s.seen
+	comparison := drift.Comparison{App: l.app, Object: s.object, Observation: seen, PartOf: l.partOf,
+		Family: map[string]string{l.partOf: appName},
+		Entry:  &drift.Entry{ID: s.object.ID, Version: s.object.Version, UID: s.uid}}
+	if seen.Predicted == nil && s.row.UID != "" {
+		// Where the server does not say what it would store, the row tells that Git
+		// moved; where it does, what is found must not need a row.
+		now, err := remembering(s.object.Manifest, seen.Live)
+		if err == nil {
+			comparison.Row, comparison.DesiredHash, comparison.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
+		}
+	}
+	change := drift.Compare(comparison)
+	added := drift.Additions(change)
+	if len(added) == 0 || seen.Live == nil {
+		return change, nil
+	}
+	without, err := l.killick.DryRemove(ctx, l.app, change.ID, change.Version, seen.Live, added)
+	if err != nil {
+		s.note("the additions cannot be removed: %v", err)
+		return drift.Unremovable(change, err), err
+	}
+	return drift.Restored(change, without), nil
+}
+
+// judge compares what was found with what happened.
+func (l *lab) judge(ctx context.Context, s *subject) error {
+	var err error
+	if s.change, err = l.compare(ctx, s); err != nil {
+		return err
+	}
+	for _, f := range s.change.Fields {
+		s.note("found %s %s: %s → %s by %q", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager)
+	}
+	if s.change.Err != nil {
+		s.note("found error: %v", s.change.Err)
+	}
+	s.unowned = s.seen.Live != nil && managers(s.seen.Live) == ""
+	s.note("managedFields %s", managers(s.seen.Live))
+	switch {
+	case s.seen.State == drift.Unreadable:
+		return fmt.Errorf("reading the object: %w", s.seen.Err)
+	case s.special == "delete":
+		if s.change.Type != drift.Missing {
+			s.wrong("missed", "the object was deleted and is %s", s.change.Type)
+		}
+		return nil
+	case s.seen.State == drift.Absent:
+		s.wrong("missed", "the object is absent, and nobody deleted it")
+		return nil
+	}
+	s.judgeProof()
+	s.judgeMemo()
+	for _, t := range s.unseen() {
+		if back, err := s.comesBack(ctx, t, s.seen.Live); err != nil {
+			return err
+		} else if !back {
+			s.missed(t)
+		}
+	}
+	s.judgeInvented()
+	for _, finding := range s.change.Findings {
+		if strings.HasPrefix(finding, "admission ") {
+			s.wrong("invented", "nothing mutates here: %s", finding)
+		}
+	}
+	return nil
+}
+
+// managers is who owns what.
+func managers(live map[string]any) string {
+	meta, _ := live["metadata"].(map[string]any)
+	entries, _ := meta["managedFields"].([]any)
+	var out []string
+	for _, item := range entries {
+		entry, _ := item.(map[string]any)
+		out = append(out, fmt.Sprintf("%v (%v) %s", entry["manager"], entry["operation"], brief(entry["fieldsV1"])))
+	}
+	return strings.Join(out, "; ")
+}
+
+// judgeProof: a proof must not claim what the server denies.
+func (s *subject) judgeProof() {
+	live, predicted := s.seen.Live, s.seen.Predicted
+	s.proved = drift.Proved(s.object, live)
+	s.same = predicted != nil && equal(values(predicted), values(live))
+	if !s.proved {
+		return
+	}
+	switch {
+	case predicted == nil:
+		s.wrong("false clean", "proved, and the dry-run is refused: %v", s.seen.Err)
+	case !s.same:
+		s.wrong("false clean", "proved, and the dry-run differs at %s", strings.Join(differences(values(predicted), values(live), ""), ", "))
+	}
+	for _, f := range s.change.Fields {
+		if !f.Addition {
+			s.wrong("false clean", "proved, and the comparison finds %s %s", f.Op, f.Path)
+		}
+	}
+	byProof := s.seen
+	byProof.Predicted, byProof.Prediction = live, drift.ByProof
+	again := drift.Compare(drift.Comparison{Object: s.object, Observation: byProof, Entry: &drift.Entry{UID: s.uid}})
+	if len(again.Fields) < len(s.change.Fields) {
+		s.wrong("false clean", "with the proof %d fields are found, with the dry-run %d", len(again.Fields), len(s.change.Fields))
+	}
+}
+
+// memoKey keys the digests of this program's own memo.
+var memoKey = []byte("the oracle's memo has no secrets!")
+
+// remembering is the memo row of what Killick's last apply stored. It has no
+// resourceVersion, so that the digest alone has to tell.
+func remembering(manifest, live map[string]any) (drift.Row, error) {
+	hash, err := drift.HashManifest(memoKey, manifest)
+	if err != nil {
+		return drift.Row{}, err
+	}
+	digest, err := drift.Noise{}.HashLive(memoKey, live)
+	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true}, err
+}
+
+// judgeMemo: where Git did not move, the memo must not settle an object at which
+// the comparison finds anything.
+func (s *subject) judgeMemo() {
+	belief := drift.Belief{Trust: drift.TrustMemo, Key: memoKey}
+	hash, err := drift.HashManifest(memoKey, s.object.Manifest)
+	if err != nil || hash != s.row.DesiredHash || belief.Settles(s.object, s.row, s.seen.Live, false) != drift.ByMemo {
+		return
+	}
+	s.recalled = true
+	for _, f := range s.change.Fields {
+		s.wrong("false clean", "the memo settles it, and the comparison finds %s %s", f.Op, f.Path)
+	}
+}
+
+// values is what an object says beside the server's bookkeeping.
+func values(tree map[string]any) map[string]any {
+	out := shallow(tree)
+	delete(out, "status")
+	meta, _ := tree["metadata"].(map[string]any)
+	meta = shallow(meta)
+	for _, key := range []string{"managedFields", "resourceVersion", "generation"} {
+		delete(meta, key)
+	}
+	out["metadata"] = meta
+	return out
+}
+
+// differences are the pointers at which two trees differ.
+func differences(a, b any, at string) []string {
+	if equal(a, b) {
+		return nil
+	}
+	if x, ok := a.(map[string]any); ok {
+		if y, ok := b.(map[string]any); ok {
+			var out []string
+			for _, key := range sortedKeys(x, y) {
+				v, had := x[key]
+				w, has := y[key]
+				if had != has {
+					out = append(out, at+"/"+key)
+					continue
+				}
+				out = append(out, differences(v, w, at+"/"+key)...)
+			}
+			return out
+		}
+	}
+	return []string{at}
+}
+
+// touched is a place that the script changed.
+type touched struct {
+	path  path
+	act   *act // nil for Git and Killick's own applies
+	newer bool // Killick applied it
+}
+
+func (s *subject) touches() []touched {
+	var out []touched
+	for i, a := range s.done {
+		for _, p := range s.places(a) {
+			out = append(out, touched{path: p, act: &s.done[i]})
+		}
+	}
+	for i, e := range slices.Concat(s.newer, s.git) {
+		for _, p := range e.paths(s.script.kind.shape) {
+			out = append(out, touched{path: p, newer: i < len(s.newer)})
+		}
+	}
+	return out
+}
+
+// edits are all that anybody changed after the first apply.
+func (s *subject) edits() []edit {
+	all := slices.Concat(s.newer, s.git)
+	for _, a := range s.done {
+		all = append(all, a.edit)
+	}
+	return all
+}
+
+// places are where an act may show. A strategic merge patch finds the items of a
+// list by one key also where the list merges by two (kubernetes,
+// ServiceSpec.Ports: patchMergeKey=port), so that what was meant for one item can
+// reach another one.
+func (s *subject) places(a act) []path {
+	shape := s.script.kind.shape
+	found := a.edit.paths(shape)
+	if s.script.kind.custom || a.hand.way != strategic && a.hand.way != deploying {
+		return found
+	}
+	for _, p := range slices.Clone(found) {
+		below := shape
+		for i, step := range p {
+			if len(below.keys) > 1 && step.keys != nil {
+				for _, twin := range s.twins(below, p[:i], step) {
+					found = append(found, slices.Concat(p[:i], path{twin}, p[i+1:]))
+				}
+			}
+			below = below.below(step)
+		}
+	}
+	return found
+}
+
+// twins are the other items of a list that a strategic merge patch cannot tell
+// from this one.
+func (s *subject) twins(list *shape, at path, item element) []element {
+	var found []element
+	for _, tree := range []map[string]any{s.seen.Live, s.truth} {
+		v, _ := s.script.kind.shape.get(tree, at)
+		items, _ := v.([]any)
+		for _, other := range items {
+			twin := list.identity(other)
+			again := func(e element) bool { return same(e, twin) }
+			if equal(twin.keys[list.keys[0]], item.keys[list.keys[0]]) && !slices.ContainsFunc(append(found, item), again) {
+				found = append(found, twin)
+			}
+		}
+	}
+	return found
+}
+
+// disputed says whether a controller or another deployer had a hand in it, or in
+// something below.
+func (s *subject) disputed(p drift.Path) bool {
+	return s.meddled(func(q drift.Path) bool { return overlap(q, p) })
+}
+
+func (s *subject) meddled(at func(drift.Path) bool) bool {
+	return slices.ContainsFunc(s.done, func(a act) bool {
+		if a.hand.human() {
+			return false
+		}
+		places := s.places(a)
+		if a.edit.op == "rekey" {
+			parent, _ := a.edit.path.parent() // a strategic patch may merge it with another item
+			places = append(places, parent)
+		}
+		return slices.ContainsFunc(places, func(q path) bool { return at(q.written()) })
+	})
+}
+
+// binding says whether a touched place must look as Git says: Git names it, or
+// a person or program added it, or Killick itself once applied it.
+func (s *subject) binding(t touched, live map[string]any) bool {
+	shape := s.script.kind.shape
+	_, named := shape.get(s.object.Manifest, t.path)
+	_, present := shape.get(live, t.path)
+	switch {
+	case t.filled(live, shape):
+		return false
+	case s.meddled(func(q drift.Path) bool { return len(q) > len(t.path) && q.HasPrefix(t.path.written()) }):
+		return false // a part of it is somebody else's business
+	case s.holds(t.path):
+		return false
+	case named:
+		return true
+	case s.disputed(t.path.written()):
+		return false
+	case t.newer && t.path[len(t.path)-1].name == "serviceAccountName":
+		return false // Killick's own run had to take both names away
+	case t.act != nil && t.path[len(t.path)-1].name == "serviceAccountName" && t.act.hand.way == forcing && s.appliedLater(t.act):
+		return false // who added it let go of it, and the server kept it under its deprecated name: it is nobody's
+	case s.forgotten():
+		return false
+	case t.act == nil:
+		return present
+	}
+	return present && t.act.hand.human()
+}
+
+// merged says that somebody made two items of a keyed list one, so that the list has
+// the key twice.
+func (s *subject) merged() bool {
+	shape := s.script.kind.shape
+	return slices.ContainsFunc(s.done, func(a act) bool {
+		parent, _ := a.edit.path.parent()
+		v, _ := shape.get(s.seen.Live, parent)
+		items, _ := v.([]any)
+		list := shape
+		for _, step := range parent {
+			list = list.below(step)
+		}
+		seen := map[string]bool{}
+		return a.edit.op == "rekey" && slices.ContainsFunc(items, func(item any) bool {
+			key := path{list.identity(item)}.written().String()
+			twice := seen[key]
+			seen[key] = true
+			return twice
+		})
+	})
+}
+
+// appliedLater says that the same hand applied again, without what it applied
+// before.
+func (s *subject) appliedLater(first *act) bool {
+	later := false
+	return slices.ContainsFunc(s.done, func(a act) bool {
+		again := later && a.hand == first.hand
+		later = later || a.edit.String() == first.edit.String()
+		return again
+	})
+}
+
+// forgotten says that who did what is not known any more.
+func (s *subject) forgotten() bool {
+	return s.special == "reset" || s.special == "recreate" || s.unowned
+}
+
+// asGitSays says whether an object looks at a touched place as it must. Where a
+// controller had a hand in it, or who did what is forgotten, what Git does not name
+// there may stay, and only the rest is judged.
+func (s *subject) asGitSays(t touched, live map[string]any) bool {
+	shape := s.script.kind.shape
+	have, _ := shape.get(live, t.path)
+	want, _ := shape.get(s.truth, t.path)
+	if manifest, named := shape.get(s.object.Manifest, t.path); named && (s.forgotten() || s.disputed(t.path.written())) {
+		for _, step := range t.path {
+			shape = shape.below(step)
+		}
+		have, want = shape.part(have, manifest), shape.part(want, manifest)
+	}
+	return equal(have, want)
+}
+
+// holds says that a path is a key of an item in which a controller has a part:
+// then the item stays, and its keys with it.
+func (s *subject) holds(p path) bool {
+	if len(p) < 2 || p[len(p)-2].keys == nil {
+		return false
+	}
+	if _, isKey := p[len(p)-2].keys[p[len(p)-1].name]; !isKey {
+		return false
+	}
+	return s.disputed(p[:len(p)-1].written())
+}
+
+// filled says that somebody wrote an empty map, and there are things in it: then
+// those are judged, and not the map.
+func (t touched) filled(live map[string]any, shape *shape) bool {
+	v, _ := shape.get(live, t.path)
+	for _, step := range t.path {
+		shape = shape.below(step)
+	}
+	fields, _ := v.(map[string]any)
+	return shape.sort == mapping && !shape.whole && len(fields) > 0
+}
+
+// unseen are the edits that still show and are not reported.
+func (s *subject) unseen() []touched {
+	var found []touched
+	for _, t := range s.touches() {
+		if s.asGitSays(t, s.seen.Live) || !s.binding(t, s.seen.Live) || s.invisible(t) {
+			continue
+		}
+		written := t.path.written()
+		if !slices.ContainsFunc(s.change.Fields, func(f drift.FieldChange) bool { return overlap(f.Path, written) }) {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+func (s *subject) missed(t touched) {
+	have, _ := s.script.kind.shape.get(s.seen.Live, t.path)
+	want, _ := s.script.kind.shape.get(s.truth, t.path)
+	s.wrong("missed", "%s is %s, and should be %s", t.path.written(), brief(have), brief(want))
+}
+
+// invisible says that only the memo of the last confirmed state can see an edit:
+// the scale subresource leaves no managedFields entry when nobody owned the field.
+// And while the dry-run is refused there is no telling a map or list that Git
+// emptied from one that was always written empty and the server fills (strategy:
+// {}): only the schema knows.
+func (s *subject) invisible(t touched) bool {
+	if emptied, _ := s.script.kind.shape.get(s.object.Manifest, t.path); s.seen.Predicted == nil && t.act == nil && hollow(emptied) {
+		return true
+	}
+	if t.path.written().String() != "spec.replicas" {
+		return false
+	}
+	_, named := s.script.kind.shape.get(s.object.Manifest, t.path)
+	return !named && slices.ContainsFunc(s.done, func(a act) bool { return a.hand.way == scaling })
+}
+
+// hollow says that a value is a map or list with nothing in it.
+func hollow(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		return len(value) == 0
+	case []any:
+		return len(value) == 0
+	}
+	return false
+}
+
+// judgeInvented: nothing is reported that nobody did.
+func (s *subject) judgeInvented() {
+	if s.special == "unlabel" || s.special == "recreate" {
+		return
+	}
+	all := s.touches()
+	for _, f := range s.change.Fields {
+		excused := slices.ContainsFunc(all, func(t touched) bool {
+			return overlap(f.Path, t.path.written()) || alias(f.Path, t.path.written()) || t.merged(f.Path)
+		})
+		for _, e := range s.edits() { // with it go the defaults below
+			excused = excused || overlap(f.Path, e.path.written())
+		}
+		if !excused && !s.moved(f.Path) {
+			s.wrong("invented", "%s %s: %s → %s by %q", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager)
+		}
+	}
+	if s.seen.Predicted != nil && !s.same && len(s.change.Fields) == 0 {
+		s.wrong("missed", "the dry-run changes %s", strings.Join(differences(values(s.seen.Predicted), values(s.seen.Live), ""), ", "))
+	}
+}
+
+// merged says that an act may have merged its item with another one of the list:
+// strategic merge patches know one key only where the list merges by two.
+func (t touched) merged(found drift.Path) bool {
+	if t.act == nil || t.act.hand.way != strategic && t.act.hand.way != deploying {
+		return false
+	}
+	parent, last := t.act.edit.path.parent()
+	return last.keys != nil && found.HasPrefix(parent.written())
+}
+
+// moved says that what Killick applied and what Git says differ at a path.
+func (s *subject) moved(at drift.Path) bool {
+	applied, desired := s.manifests()
+	want, named := s.script.kind.shape.at(desired, at)
+	return slices.ContainsFunc(applied, func(manifest map[string]any) bool {
+		had, was := s.script.kind.shape.at(manifest, at)
+		return was != named || !equal(had, want)
+	})
+}
+
+// companions are fields that the server writes itself when another one is
+// written: defaults that depend on it, and a deprecated name.
+var companions = map[string]string{
+	"serviceAccount": "serviceAccountName", "emptyDir": "configMap", "externalTrafficPolicy": "externalIPs", "sessionAffinityConfig": "sessionAffinity",
+}
+
+func alias(found, edited drift.Path) bool {
+	last := len(found) - 1
+	other, ok := companions[found[last]]
+	return ok && edited.HasPrefix(found[:last].Field(other))
+}

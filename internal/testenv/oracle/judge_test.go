@@ -1,0 +1,145 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// settings is a case about one ConfigMap, made up: {a: x} by Git.
+func settings(t *testing.T, live map[string]any, acts ...act) *subject {
+	t.Helper()
+	data := func(values map[string]any) map[string]any {
+		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c", "uid": "1"}, "data": values}
+	}
+	s := &subject{script: script{kind: kinds()[0], first: data(map[string]any{"a": "x"}), acts: acts}, done: acts, uid: "1"}
+	s.object = drift.Object{ID: drift.ID{Kind: "ConfigMap", Name: "c"}, Version: "v1", Manifest: data(map[string]any{"a": "x"})}
+	s.truth = data(map[string]any{"a": "x"})
+	s.seen = drift.Observation{ID: s.object.ID, State: drift.Present, Live: data(live), Predicted: s.truth, Prediction: drift.ByDryRun}
+	s.seen.Live["metadata"].(map[string]any)["managedFields"] = []any{map[string]any{"manager": drift.FieldManager, "operation": "Apply",
+		"apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": map[string]any{"f:data": map[string]any{"f:a": map[string]any{}}}}}
+	return s
+}
+
+func by(manager, op, key string, value any) act {
+	return act{hand{manager, merging}, edit{op: op, path: path{}.field("data").field(key), value: value}}
+}
+
+// TestOracleFindsFault: an oracle that cannot say no proves nothing.
+func TestOracleFindsFault(t *testing.T) {
+	found := func(path ...string) drift.FieldChange { return drift.FieldChange{Path: path, Op: drift.OpReplace} }
+	cases := []struct {
+		reason string
+		live   map[string]any
+		acts   []act
+		fields []drift.FieldChange
+		want   string
+	}{
+		{"an edit that is found", map[string]any{"a": "y"}, []act{by("kubectl-edit", "change", "a", "y")}, []drift.FieldChange{found("data", "a")}, ""},
+		{"an edit that is not", map[string]any{"a": "y"}, []act{by("kubectl-edit", "change", "a", "y")}, nil, "missed"},
+		{"an edit by a controller of what Git names", map[string]any{"a": "y"}, []act{by("mesh-operator", "change", "a", "y")}, nil, "missed"},
+		{"an addition that is found", map[string]any{"a": "x", "b": "y"}, []act{by("k9s", "add", "b", "y")}, []drift.FieldChange{found("data", "b")}, ""},
+		{"an addition that is not", map[string]any{"a": "x", "b": "y"}, []act{by("k9s", "add", "b", "y")}, nil, "missed"},
+		{"a controller's own addition", map[string]any{"a": "x", "b": "y"}, []act{by("mesh-operator", "add", "b", "y")}, nil, ""},
+		{"what nobody did", map[string]any{"a": "x"}, nil, []drift.FieldChange{found("data", "c")}, "invented"},
+		{"something else than was done", map[string]any{"a": "y"}, []act{by("kubectl-edit", "change", "a", "y")}, []drift.FieldChange{found("data", "a"), found("data", "c")}, "invented"},
+		{"a difference that nobody scripted", map[string]any{"a": "z"}, nil, nil, "missed"},
+	}
+	for _, c := range cases {
+		s := settings(t, c.live, c.acts...)
+		s.change.Fields = c.fields
+		if len(c.acts) > 0 && !c.acts[0].hand.human() {
+			s.seen.Predicted = s.seen.Live // an apply leaves what a controller did
+		}
+		s.same = equal(values(s.seen.Predicted), values(s.seen.Live))
+		for _, t := range s.unseen() {
+			s.missed(t)
+		}
+		s.judgeInvented()
+		if s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", c.reason, s.sort(), c.want, s.problems)
+		}
+	}
+}
+
+func TestOracleFindsFalseProof(t *testing.T) {
+	s := settings(t, map[string]any{"a": "x"})
+	s.seen.Predicted["data"] = map[string]any{"a": "x"}
+	if s.judgeProof(); !s.proved || s.sort() != "" {
+		t.Fatalf("proved %t, %v", s.proved, s.problems)
+	}
+	for reason, spoil := range map[string]func(*subject){
+		"the server would store something else": func(s *subject) { s.seen.Predicted = map[string]any{"data": map[string]any{"a": "z"}} },
+		"the server refuses":                    func(s *subject) { s.seen.Predicted = nil },
+		"the comparison finds something":        func(s *subject) { s.change.Fields = []drift.FieldChange{{Path: drift.Path{"data", "a"}}} },
+	} {
+		s := settings(t, map[string]any{"a": "x"})
+		spoil(s)
+		if s.judgeProof(); s.sort() != "false clean" {
+			t.Errorf("%s: %q", reason, s.sort())
+		}
+	}
+}
+
+// TestOracleJudgesGitsPart: where who did what is forgotten, Git's own values are
+// judged all the same.
+func TestOracleJudgesGitsPart(t *testing.T) {
+	container := obj(must("name", word), must("image", word), may("env", keyed(obj(must("name", word), may("value", word)), 0, 3, "name")))
+	list := keyed(container, 1, 3, "name")
+	item := func(name, image string, env ...any) any {
+		fields := map[string]any{"name": name, "image": image}
+		if env != nil {
+			fields["env"] = env
+		}
+		return fields
+	}
+	variable := func(name, value string) any { return map[string]any{"name": name, "value": value} }
+	manifest := []any{item("a", "1", variable("X", "x")), item("b", "1")}
+	for _, c := range []struct {
+		reason string
+		live   []any
+		same   bool
+	}{
+		{"as Git says", manifest, true},
+		{"more than Git says", []any{item("a", "1", variable("Y", "y"), variable("X", "x")), item("c", "1"), item("b", "1", variable("Z", "z"))}, true},
+		{"another value", []any{item("a", "2", variable("X", "x")), item("b", "1")}, false},
+		{"another value below", []any{item("a", "1", variable("X", "y")), item("b", "1")}, false},
+		{"an item less", []any{item("a", "1", variable("X", "x"))}, false},
+		{"a field less", []any{item("a", "1"), item("b", "1")}, false},
+		{"another order", []any{item("b", "1"), item("a", "1", variable("X", "x"))}, false},
+	} {
+		if got := equal(list.part(c.live, manifest), list.part(manifest, manifest)); got != c.same {
+			t.Errorf("%s: %t", c.reason, got)
+		}
+	}
+}
+
+// TestStrategicPatchesReachTwins: a strategic merge patch of one port may land in
+// the other one of its number, and nowhere else.
+func TestStrategicPatchesReachTwins(t *testing.T) {
+	service := kinds()[2]
+	port := func(number int64, protocol string) any {
+		return map[string]any{"port": number, "protocol": protocol, "name": "a"}
+	}
+	tree := map[string]any{"spec": map[string]any{"ports": []any{port(80, "TCP"), port(80, "UDP"), port(443, "TCP")}}}
+	ports := path{}.field("spec").field("ports")
+	name := ports.with(element{keys: map[string]any{"port": int64(80), "protocol": "TCP"}}).field("name")
+	for way, want := range map[way]string{
+		strategic: "spec.ports[port=80,protocol=TCP].name spec.ports[port=80,protocol=UDP].name",
+		merging:   "spec.ports[port=80,protocol=TCP].name",
+	} {
+		s := &subject{script: script{kind: service}, truth: tree, seen: drift.Observation{Live: tree}}
+		var got []string
+		for _, p := range s.places(act{hand{"kubectl-edit", way}, edit{op: "change", path: name, old: "a", value: "b"}}) {
+			got = append(got, p.written().String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s", way, got)
+		}
+	}
+	unfilled := map[string]any{"spec": map[string]any{"ports": []any{map[string]any{"port": int64(80), "name": "b"}}}}
+	if v, found := service.shape.at(unfilled, name.written()); !found || v != "b" {
+		t.Errorf("a key that the server fills in: %v", v)
+	}
+}
