@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
-
-// busyAttempts bounds the writes of an object whose status a controller keeps
-// writing, as during a rollout.
-const busyAttempts = 4
 
 // write applies one step. When the object changed since it was judged, it is
 // observed and judged again, once. After that only a change of its status is no
@@ -35,17 +32,29 @@ func (r Reconciler) write(ctx context.Context, request Request, a app, step drif
 		// No guard of deletion has looked at it (SAFETY P6); in the next run one will.
 		return drift.Result{Step: withdraw(again, "not replaced: it changed while this run was at work")}
 	}
-	for attempt := 1; ; attempt++ {
-		result = r.apply(ctx, request.Noise, a, again)
-		if !errors.Is(result.Err, drift.ErrConflict) || attempt == busyAttempts {
-			return result
+	result = r.apply(ctx, request.Noise, a, again)
+	for _, pause := range drift.Pauses() {
+		if !errors.Is(result.Err, drift.ErrConflict) || !rest(ctx, pause) {
+			break
 		}
 		fresh := r.Reader.Get(ctx, a.config, again.Change.ID, again.Change.Version)
 		if fresh.State != drift.Present || !drift.SameButStatus(fresh.Live, again.Observation.Live) {
-			return result
+			break
 		}
 		again.Observation.Live = fresh.Live
 		again.Change.ResourceVersion = drift.ResourceVersionOf(fresh.Live)
+		result = r.apply(ctx, request.Noise, a, again)
+	}
+	return result
+}
+
+// rest waits; false says that the run was told to stop first.
+func rest(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-time.After(pause):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -3,7 +3,9 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,6 +249,64 @@ func TestChangedWhileJudged(t *testing.T) {
 	want := []string{"add /data/extra by kubectl-edit", "add /data/more by kubectl-edit"}
 	if diff := cmp.Diff(want, fields(r.of("ConfigMap settings"))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSecretSeenTwice: what an observation in the middle of a run finds in a Secret
+// is kept out of every output as well.
+func TestSecretSeenTwice(t *testing.T) {
+	t.Parallel()
+	const ref, late = "v1 Secret token", "put-there-late"
+	s := newSite(t)
+	s.app("shop", manageSecrets)
+	s.commit(map[string]string{"token.yaml": existing("v1", "Secret", "token", `stringData: {a: first}`)})
+	s.converge()
+	s.merge("kubectl-edit", ref, "{stringData: {extra: early-on}}")
+	s.intercept(&between{without: func(_ drift.ID, n int) error {
+		if n == 1 {
+			s.merge("kubectl-edit", ref, "{stringData: {more: "+late+"}}")
+		}
+		return nil
+	}})
+	r := s.plan()
+	r.expect("both are seen", "Secret token: modified/live heal planned")
+	if !slices.Contains(r.Secrets, late) {
+		t.Error("the redactor does not know the second value")
+	}
+}
+
+// TestBusyStatus: a controller that reports while an object is healed does not keep
+// it from being healed; one that never stops leaves it to the next run.
+func TestBusyStatus(t *testing.T) {
+	t.Parallel()
+	const ref = "v1 Service web"
+	for _, test := range []struct {
+		why    string
+		writes int // of status, each just before one of ours
+		want   string
+		sent   int
+	}{
+		{"for a while", 6, "Service web: modified/live heal applied", 7},
+		{"all the time", 100, "Service web: modified/live heal failed", 2 + len(drift.Pauses())},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.commit(map[string]string{"web.yaml": existing("v1", "Service", "web", "spec: {sessionAffinity: None, ports: [{port: 80}]}")})
+			s.converge()
+			s.merge("kubectl-edit", ref, "{spec: {sessionAffinity: ClientIP}}")
+			sent := 0
+			s.intercept(&between{apply: func(_ drift.ApplyRequest, n int) error {
+				if sent = n; n <= test.writes {
+					s.merge("controller", ref, fmt.Sprintf(`{status: {conditions: [{type: Ready, status: "True", reason: "Look%d", message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]}}`, n), "status")
+				}
+				return nil
+			}})
+			s.run().expect("the run", test.want)
+			if sent != test.sent {
+				t.Errorf("%d writes were sent, want %d", sent, test.sent)
+			}
+		})
 	}
 }
 

@@ -94,18 +94,11 @@ func (t target) takeOver(ctx context.Context, r drift.ApplyRequest) (map[string]
 // finish sends the apply that a write before it has prepared. A controller that wrote
 // status in between does not matter; whatever else changed does.
 func (t target) finish(ctx context.Context, r drift.ApplyRequest, moved map[string]any) (map[string]any, error) {
-	r.ResourceVersion = versionOf(moved)
-	for attempt := 1; ; attempt++ {
-		stored, err := t.put(ctx, r)
-		if !errors.Is(err, drift.ErrConflict) || attempt == looksAtMost {
-			return stored, err
-		}
-		seen := t.fetch(ctx, t.of, r.Object.ID)
-		if seen.State != drift.Present || !drift.SameButStatus(moved, seen.Live) {
-			return nil, err
-		}
-		r.ResourceVersion = versionOf(seen.Live)
-	}
+	look := func() drift.Observation { return t.fetch(ctx, t.of, r.Object.ID) }
+	return insist(ctx, moved, look, func(live map[string]any) (map[string]any, error) {
+		r.ResourceVersion = versionOf(live)
+		return t.put(ctx, r)
+	})
 }
 
 // put sends the apply; a lost answer is settled by looking.

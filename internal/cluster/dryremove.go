@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -16,17 +15,10 @@ import (
 // list indexes of another one would name other items; a controller that writes
 // status meanwhile does not matter. The error is the API server's refusal.
 func (c *Client) DryRemove(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, paths []drift.Path) (map[string]any, error) {
-	for attempt := 1; ; attempt++ {
-		without, err := c.dryRemove(ctx, app, id, version, live, paths)
-		if !errors.Is(err, drift.ErrConflict) || attempt == looksAtMost {
-			return without, err
-		}
-		fresh := c.Get(ctx, app, id, version)
-		if fresh.State != drift.Present || !drift.SameButStatus(fresh.Live, live) {
-			return nil, err
-		}
-		live = fresh.Live
-	}
+	look := func() drift.Observation { return c.Get(ctx, app, id, version) }
+	return insist(ctx, live, look, func(live map[string]any) (map[string]any, error) {
+		return c.dryRemove(ctx, app, id, version, live, paths)
+	})
 }
 
 func (c *Client) dryRemove(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, paths []drift.Path) (map[string]any, error) {

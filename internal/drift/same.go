@@ -2,6 +2,8 @@ package drift
 
 import (
 	"maps"
+	"slices"
+	"time"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -40,3 +42,11 @@ func judged(object map[string]any) map[string]any {
 	out["metadata"] = meta
 	return out
 }
+
+// Pauses are the waits before what is pinned to a judged resourceVersion is sent
+// again, when nothing but status has changed since. A rollout writes status in
+// bursts, for as long as pods come and go; four seconds outlast most.
+func Pauses() []time.Duration { return slices.Clone(pauses) }
+
+var pauses = []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond,
+	400 * time.Millisecond, 800 * time.Millisecond, 1200 * time.Millisecond, 1200 * time.Millisecond}
