@@ -68,10 +68,22 @@ func (s *session) record(ctx context.Context) (drift.Record, []byte, bool) {
 		return drift.Record{}, nil, false
 	}
 	key, err := s.cluster.Key(ctx, false)
-	if err != nil || key == nil || !s.told.Record.Trusted(key) {
+	if err != nil || key == nil {
 		return drift.Record{}, nil, false
 	}
-	return *s.told.Record, key, true
+	last := s.lastRecord(key)
+	if last == nil {
+		return drift.Record{}, nil, false
+	}
+	return *last, key, true
+}
+
+// lastRecord is the same for who has the key; nil when there is none.
+func (s *session) lastRecord(key []byte) *drift.Record {
+	if last := s.told.Record; last != nil && last.Trusted(key) {
+		return last
+	}
+	return nil
 }
 
 // recall looks at the cluster with what earlier runs wrote down.

@@ -165,18 +165,13 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 	if err := knownApps(apps, s.settings.Apps); err != nil {
 		return reconcile.Request{}, failed(reconcile.ExitUsage, "config", err)
 	}
-	var last *drift.Record
-	if s.told.Record != nil && s.told.Record.Trusted(s.key) {
-		last = s.told.Record
-	}
 	return reconcile.Request{
-		Last: last,
 		Mode: s.mode, RunID: s.started.ID, Version: versionText(),
 		Cluster:      drift.ReportCluster{Name: s.desired.config.Cluster.Name, UID: s.uid},
 		Capabilities: capabilities, Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
 		StateNamespace: s.settings.StateNamespace, Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
-		Trust: s.trust, Audit: drift.AuditSince(s.told.Audited, s.started.Started),
+		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
 		Errors: orphanParents(parents, apps), Explain: s.chosen,
 	}, nil
 }

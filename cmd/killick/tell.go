@@ -78,7 +78,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 // unsettle keeps the record of the last complete run, after one that was none: it
 // still tells what was in sync, and no more that there is nothing to do.
 func (s *session) unsettle() {
-	if last := s.told.Record; last != nil && last.Trusted(s.key) {
+	if last := s.lastRecord(s.key); last != nil {
 		kept := *last
 		kept.Settled = false
 		kept = kept.Sealed(s.key)

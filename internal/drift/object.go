@@ -26,7 +26,8 @@ type Object struct {
 	// Nondeterministic objects differ from one render to the next (a template
 	// calls a random or clock function): created when missing, never updated.
 	Nondeterministic bool
-	// Packed is the manifest as JSON where Manifest is nil: see Pack.
+	// Packed is the manifest as JSON where Manifest is nil: see Pack. Both are nil
+	// once nobody will look at the object again.
 	Packed []byte
 }
 

@@ -19,7 +19,6 @@ type Record struct {
 	// record, nothing suspended, nothing untold. Only then may a run do nothing.
 	Settled bool      `json:"settled"`
 	At      time.Time `json:"at"`             // when the run began
-	Ended   time.Time `json:"ended"`          // when it had done its work
 	Seal    string    `json:"seal,omitempty"` // of all the others
 }
 
