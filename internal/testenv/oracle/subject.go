@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -255,14 +256,30 @@ func (s *subject) afterwards(ctx context.Context, last drift.Object) error {
 	return nil
 }
 
-// remove deletes the object for good.
+// patience is how long a controller may take to let go of an object with a finalizer.
+const patience = 5 * time.Second
+
+// remove deletes the object for good. Controllers take their finalizers off
+// themselves; only what nobody lets go of is set free by hand. Two who take the last
+// finalizer off at the same time make the API server delete twice, and the second
+// time whatever has that name by then: that delete has no precondition.
 func (o endpoint) remove(ctx context.Context) error {
-	now := int64(0)
-	err := o.resource.Delete(ctx, o.name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	now, background := int64(0), metav1.DeletePropagationBackground
+	err := o.resource.Delete(ctx, o.name, metav1.DeleteOptions{GracePeriodSeconds: &now, PropagationPolicy: &background})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		_, err := o.resource.Get(ctx, o.name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		return false, err
+	})
+	if !wait.Interrupted(err) || ctx.Err() != nil {
 		return err
 	}
 	return retry.OnError(retry.DefaultBackoff, func(error) bool { return true }, func() error {
