@@ -55,7 +55,7 @@ func (c *Client) Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen,
 // startLooks looks at every object of one app, one slot each.
 func (c *Client) startLooks(ctx context.Context, looks *errgroup.Group, survey *survey, want drift.Want) drift.Seen {
 	extras := extrasOf(want)
-	gaps := survey.rebuildGaps(want, c.wroteBefore(want.App.Name))
+	gaps := survey.rebuildGaps(ctx, want, c.wroteBefore(want.App.Name))
 	seen := drift.Seen{
 		App:               want.App.Name,
 		Objects:           make([]drift.Observation, len(want.Objects)),

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,12 +48,13 @@ type rebuildGaps struct {
 //
 // Having no inventory is normal before the first write, and then an identity
 // that may read a few kinds only, as those of the chart's presets, misses
-// nothing: a refusal is no gap, nor is a kind whose CRD somebody just deleted. The
-// inventory counts as lost where something tells of an earlier write: an object with the app's label, or a state that
-// remembers what was written (wrote). That there is a state at all says nothing:
-// runs that only alert leave one, and no inventory, each time. Other failures are
-// problems in any case.
-func (s *survey) rebuildGaps(want drift.Want, wrote bool) rebuildGaps {
+// nothing: a refusal is no gap, nor is a kind that is not served. The inventory
+// counts as lost where something tells of an earlier write: an object with the
+// app's label, or a state that remembers what was written (wrote). That there is a
+// state at all says nothing: runs that only alert leave one, and no inventory, each
+// time. Then a kind is no gap only if its CRD is gone, and all its objects with it.
+// Other failures are problems in any case.
+func (s *survey) rebuildGaps(ctx context.Context, want drift.Want, wrote bool) rebuildGaps {
 	var gaps rebuildGaps
 	if want.Inventory.Known {
 		return gaps
@@ -65,7 +67,9 @@ func (s *survey) rebuildGaps(want drift.Want, wrote bool) rebuildGaps {
 	for _, kind := range s.rebuildingFor(want) {
 		name := kind.GroupKind()
 		whole, err := s.unseen(kind)
-		if err == nil || !lost && (forbidden(err) || errors.Is(err, drift.ErrNotServed)) {
+		unserved := errors.Is(err, drift.ErrNotServed)
+		if err == nil || !lost && (forbidden(err) || unserved) ||
+			unserved && s.kindIsGone(ctx, drift.ID{Group: kind.Group, Kind: kind.Kind}) {
 			continue
 		}
 		if lost {

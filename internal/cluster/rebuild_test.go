@@ -152,7 +152,7 @@ func TestRebuildWhileAPIsAreDown(t *testing.T) {
 		{"a first run", false, false, nil},
 	} {
 		want.Inventory.Known = c.known
-		gaps := s.rebuildGaps(want, c.wrote)
+		gaps := s.rebuildGaps(t.Context(), want, c.wrote)
 		if diff := cmp.Diff(c.kinds, gaps.kinds); diff != "" || len(gaps.problems) != len(c.kinds) {
 			t.Errorf("%s: problems %v, kinds (-want +got):\n%s", c.why, gaps.problems, diff)
 		}
