@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -298,7 +297,7 @@ func TestBusyStatus(t *testing.T) {
 			sent := 0
 			s.intercept(&between{apply: func(_ drift.ApplyRequest, n int) error {
 				if sent = n; n <= test.writes {
-					s.merge("controller", ref, fmt.Sprintf(`{status: {conditions: [{type: Ready, status: "True", reason: "Look%d", message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]}}`, n), "status")
+					s.report(ref, n)
 				}
 				return nil
 			}})

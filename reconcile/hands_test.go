@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -98,6 +99,13 @@ func (s *site) resource(ref string) (dynamic.ResourceInterface, drift.ID) {
 func (s *site) merge(manager, ref, body string, subresource ...string) {
 	s.Helper()
 	s.send(types.MergePatchType, manager, ref, body, subresource...)
+}
+
+// report writes status for the n-th time, as controllers do.
+func (s *site) report(ref string, n int) {
+	s.Helper()
+	s.merge("controller", ref, fmt.Sprintf(`{status: {conditions: [{type: Ready, status: "True", reason: "Look%d", message: "",
+		lastTransitionTime: "2026-01-01T00:00:00Z"}]}}`, n), "status")
 }
 
 func (s *site) strategic(manager, ref, body string) {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -78,9 +79,27 @@ func withholdPrunes(a app, reason string) app {
 	return a
 }
 
-// delete reads one candidate afresh and deletes exactly what was read.
+// delete reads one candidate afresh and deletes it; again when its controller
+// reports meanwhile, and nothing else has changed.
 func (r Reconciler) delete(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step) drift.Result {
-	fresh := r.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version)
+	look := func() drift.Observation { return r.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version) }
+	seen := look()
+	result := r.deleteSeen(ctx, a, facts, step, seen)
+	for _, pause := range drift.Pauses() {
+		if !errors.Is(result.Err, drift.ErrConflict) || !rest(ctx, pause) {
+			break
+		}
+		now := look()
+		if now.State == drift.Present && !drift.SameButStatus(now.Live, seen.Live) {
+			break
+		}
+		result = r.deleteSeen(ctx, a, facts, step, now)
+	}
+	return result
+}
+
+// deleteSeen deletes exactly what was read, if the rules allow that.
+func (r Reconciler) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Result {
 	switch fresh.State {
 	case drift.Absent:
 		return drift.Result{Step: step, Outcome: drift.Pruned}

@@ -403,6 +403,25 @@ func TestPrunePreconditions(t *testing.T) {
 	}
 }
 
+// TestPruneBesideReports: a controller that writes status between the last look and
+// the deletion does not keep the object.
+func TestPruneBesideReports(t *testing.T) {
+	t.Parallel()
+	const ref = "v1 Service web"
+	s := newSite(t)
+	s.commit(map[string]string{"keep.yaml": configMap("keep"), "web.yaml": existing("v1", "Service", "web", "spec: {ports: [{port: 80}]}")})
+	s.converge()
+	s.commit(map[string]string{"web.yaml": deleted})
+	s.intercept(&between{delete: func(_ drift.DeleteRequest, n int) error {
+		if n <= 3 {
+			s.report(ref, n)
+		}
+		return nil
+	}})
+	s.run().expect("the run", "Service web: extra/git prune pruned")
+	s.absent(ref)
+}
+
 // TestPruneHeldByFinalizer: an accepted deletion is not a confirmed one.
 func TestPruneHeldByFinalizer(t *testing.T) {
 	t.Parallel()

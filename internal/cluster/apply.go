@@ -82,20 +82,26 @@ func (t target) takeOver(ctx context.Context, r drift.ApplyRequest) (map[string]
 	stored, err := t.finish(ctx, r, moved)
 	if refusal, ok := errors.AsType[*drift.Refusal](err); ok && !errors.Is(refusal, drift.ErrConflict) {
 		back := r
-		back.ResourceVersion, back.Patch = versionOf(moved), nil
-		back.ManagedFields = list(judged.Live, "metadata", "managedFields")
-		if _, undone := t.move(ctx, back); undone != nil {
+		back.Patch, back.ManagedFields = nil, list(judged.Live, "metadata", "managedFields")
+		_, undone := insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
+			back.ResourceVersion = versionOf(live)
+			return t.move(ctx, back)
+		})
+		if undone != nil {
 			err = fmt.Errorf("%w; giving the fields back: %w", err, undone)
 		}
 	}
 	return stored, err
 }
 
+func (t target) look(ctx context.Context, id drift.ID) func() drift.Observation {
+	return func() drift.Observation { return t.fetch(ctx, t.of, id) }
+}
+
 // finish sends the apply that a write before it has prepared. A controller that wrote
 // status in between does not matter; whatever else changed does.
 func (t target) finish(ctx context.Context, r drift.ApplyRequest, moved map[string]any) (map[string]any, error) {
-	look := func() drift.Observation { return t.fetch(ctx, t.of, r.Object.ID) }
-	return insist(ctx, moved, look, func(live map[string]any) (map[string]any, error) {
+	return insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
 		r.ResourceVersion = versionOf(live)
 		return t.put(ctx, r)
 	})

@@ -8,6 +8,10 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
+// statusNotes are annotations that hold status: the version v1 of an autoscaler has
+// no field for it (kubernetes, pkg/apis/autoscaling/annotations.go).
+var statusNotes = []string{"autoscaling.alpha.kubernetes.io/conditions", "autoscaling.alpha.kubernetes.io/current-metrics"}
+
 // SameButStatus says whether two readings of one object differ in nothing that
 // is judged: leaving aside status, the annotations that controllers write along
 // with it (a Deployment's revision), and the bookkeeping of writes.
@@ -26,6 +30,9 @@ func judged(object map[string]any) map[string]any {
 	delete(meta, "resourceVersion")
 	annotations, _ := meta["annotations"].(map[string]any)
 	annotations = maps.Clone(annotations)
+	for _, name := range statusNotes {
+		delete(annotations, name)
+	}
 	entries, err := Noise{}.read(object)
 	for _, entry := range entries {
 		if err != nil || entry.subresource != "status" {
