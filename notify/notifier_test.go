@@ -357,7 +357,7 @@ func TestRequestsEnd(t *testing.T) {
 	w := newWorkspace(t, slack.Options{}, nil)
 	w.Fail(slack.Fault{Hang: true})
 	n, err := New(w.config, Options{
-		HTTPClient: &http.Client{Timeout: 20 * time.Millisecond},
+		HTTPClient: &http.Client{Timeout: 2 * time.Second},
 		ReadFile:   func(string) ([]byte, error) { return []byte(slack.DefaultToken), nil },
 	})
 	if err != nil {

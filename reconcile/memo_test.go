@@ -139,7 +139,7 @@ func TestScaledByHandWhereGitNamesNoReplicas(t *testing.T) {
 func TestFinishedJobDoesNotRunAgainWithoutTheCache(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	job := existing("batch/v1", "Job", "once", `spec: {ttlSecondsAfterFinished: 1, template: {spec: {restartPolicy: Never, containers: [{name: m, image: example.com/m}]}}}`)
+	job := existing("batch/v1", "Job", "once", `spec: {ttlSecondsAfterFinished: 3600, template: {spec: {restartPolicy: Never, containers: [{name: m, image: example.com/m}]}}}`)
 	s.commit(map[string]string{"job.yaml": job})
 	s.budget = 0
 	s.run().expect("the first run", "Job once: missing/git sync applied")

@@ -1,6 +1,9 @@
 package reconcile_test
 
 import (
+	"context"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +56,7 @@ func TestSecondRunReportsNothing(t *testing.T) {
 	if first.code != reconcile.ExitOK {
 		t.Fatalf("exit code %d\n%v", first.code, first.Report.Errors)
 	}
+	s.settled()
 	before := s.states()
 	tape := s.record()
 	s.run().silent("the second run")
@@ -68,6 +72,34 @@ func TestSecondRunReportsNothing(t *testing.T) {
 	if diff := cmp.Diff(before, s.states()); diff != "" {
 		t.Errorf("the second run changed objects (-before +after):\n%s", diff)
 	}
+}
+
+// settled waits until controllers have finished with everything in the inventory:
+// what they write is no drift, and goes on record all the same.
+func (s *site) settled() {
+	s.Helper()
+	const quietFor = 2 * time.Second
+	var last map[string]string
+	since := time.Now()
+	s.cluster.Eventually(s.T, "controllers to finish", func(context.Context) error {
+		now := map[string]string{}
+		for _, app := range s.apps {
+			inventory, _, err := s.admin.Load(s.Context(), app.Name)
+			if err != nil {
+				return err
+			}
+			for _, entry := range inventory.Entries {
+				now[entry.ID.String()] = drift.ResourceVersionOf(s.admin.Get(s.Context(), app, entry.ID, entry.Version).Live)
+			}
+		}
+		if !maps.Equal(last, now) {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) < quietFor {
+			return errors.New("something was written just now")
+		}
+		return nil
+	})
 }
 
 // states are the resourceVersions of everything in the inventory, and the

@@ -138,7 +138,7 @@ func TestInterrupted(t *testing.T) {
 func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	p := newTestPlace(t, map[string]string{"killick.yaml": blogAfterShop, "apps/shop/stuck.yaml": stuck})
-	code, out := p.killick(t.Context(), func(string) {}, "run", "--timeout", "8s")
+	code, out := p.killick(t.Context(), func(string) {}, "run", "--timeout", "40s")
 	if code != reconcile.ExitInterrupted {
 		t.Errorf("exit code %d, want 7:\n%s", code, out)
 	}

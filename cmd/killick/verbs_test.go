@@ -43,6 +43,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"slack":     slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
 	"clock":     clockVerb, // clock DURATION: killick's clock goes ahead by so much
 	"replace":   replaceVerb,
+	"refused":   refusedVerb, // refused FILE: waits until the API server refuses to create what the file says
 }
 
 func placeOf(ts *testscript.TestScript) *place { return ts.Value(placeKey{}).(*place) }
@@ -223,10 +224,27 @@ func deleteVerb(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(eventually(context.Background(), args[1]+" to be gone", func(ctx context.Context) error {
 		_, err := client.Get(ctx, args[1], metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return nil
+			return placeOf(ts).undiscovered(args[0], args[1])
 		}
 		return fmt.Errorf("it is still there: %w", err)
 	}))
+}
+
+// undiscovered says that discovery still names a CRD's group: the API server takes
+// it out a moment after the CRD is gone. Each group here has one kind.
+func (p *place) undiscovered(kind, name string) error {
+	if kind != "CustomResourceDefinition.apiextensions.k8s.io" {
+		return nil
+	}
+	_, group, _ := strings.Cut(name, ".")
+	groups, err := p.cp.Client().Discovery().ServerGroups()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == group }) {
+		return fmt.Errorf("discovery still has %s", group)
+	}
+	return nil
 }
 
 // deniedVerb waits for the API server's own cache of admission policies.
@@ -242,6 +260,24 @@ func deniedVerb(ts *testscript.TestScript, neg bool, args []string) {
 			metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		if err == nil {
 			return errors.New("an edit is still accepted")
+		}
+		return nil
+	}))
+}
+
+// refusedVerb waits for the API server's own cache of webhooks.
+func refusedVerb(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg)
+	if len(args) != 1 {
+		ts.Fatalf("usage: refused FILE")
+	}
+	object := &unstructured.Unstructured{}
+	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &object.Object))
+	client, err := placeOf(ts).client(object)
+	ts.Check(err)
+	ts.Check(eventually(context.Background(), "the refusal", func(ctx context.Context) error {
+		if _, err := client.Create(ctx, object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err == nil {
+			return errors.New("it would still be created")
 		}
 		return nil
 	}))

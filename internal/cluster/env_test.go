@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
@@ -36,7 +40,7 @@ func newEnv(t *testing.T) *env {
 
 func newEnvOn(t *testing.T, cluster *testenv.ControlPlane) *env {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	e := &env{T: t, ctx: ctx, config: cluster.RESTConfig(), ns: cluster.NewNamespace(t), state: cluster.NewNamespace(t)}
 	e.admin = e.connect(Options{})
@@ -198,6 +202,31 @@ func (e *env) allow(user, namespace, rules string) {
 	e.create(fmt.Sprintf("{apiVersion: rbac.authorization.k8s.io/v1, kind: %s, metadata: {%s}, rules: %s}", kind, meta, rules))
 	e.create(fmt.Sprintf("{apiVersion: rbac.authorization.k8s.io/v1, kind: %sBinding, metadata: {%s}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}, subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: %q}]}",
 		kind, meta, kind, name, user))
+	e.granted(authorizationv1.SubjectAccessReviewSpec{User: user}, namespace, rules)
+}
+
+// granted waits until the API server's own cache has every rule.
+func (e *env) granted(who authorizationv1.SubjectAccessReviewSpec, namespace, rules string) {
+	e.Helper()
+	var all []rbacv1.PolicyRule
+	if err := yaml.Unmarshal([]byte(rules), &all); err != nil {
+		e.Fatal(err)
+	}
+	for _, rule := range all {
+		who.ResourceAttributes = &authorizationv1.ResourceAttributes{
+			Group: rule.APIGroups[0], Resource: rule.Resources[0], Verb: rule.Verbs[0], Namespace: namespace}
+		if len(rule.ResourceNames) > 0 {
+			who.ResourceAttributes.Name = rule.ResourceNames[0]
+		}
+		review := &authorizationv1.SubjectAccessReview{Spec: who}
+		_, err := poll(e.ctx, func() (struct{}, bool, error) {
+			answer, err := kubernetes.NewForConfigOrDie(e.config).AuthorizationV1().SubjectAccessReviews().Create(e.ctx, review, metav1.CreateOptions{})
+			return struct{}{}, err == nil && answer.Status.Allowed, err
+		})
+		if err != nil {
+			e.Fatal(err)
+		}
+	}
 }
 
 // tree reads a manifest as the API server's answers are read.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -17,6 +18,8 @@ func TestImpersonation(t *testing.T) {
 	group := "system:serviceaccounts:" + e.ns
 	e.create("{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: NS}, rules: [{apiGroups: [''], resources: [configmaps, namespaces], verbs: [get, list, patch, create]}]}")
 	e.create(fmt.Sprintf("{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: r, namespace: NS}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}, subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: %q}]}", group))
+	e.granted(authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:" + e.ns + ":deployer", Groups: []string{group}}, e.ns,
+		"[{apiGroups: [''], resources: [configmaps], verbs: [create]}]")
 	app := drift.App{Name: "shop", ServiceAccount: e.ns + "/deployer"}
 	allowed, elsewhere := e.object(configMap("a")), e.object("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: default}}")
 

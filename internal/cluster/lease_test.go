@@ -62,7 +62,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 		}
 		return answer, nil
 	}
-	held, release, err := e.connect(Options{Transport: lines.wrap}).AcquireLease(e.ctx, "pod-1", 6*time.Second)
+	held, release, err := e.connect(Options{Transport: lines.wrap}).AcquireLease(e.ctx, "pod-1", 9*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 			}
 			return answer, nil
 		}
-		held, release, err := client.AcquireLease(e.ctx, "pod-1", 3*time.Second)
+		held, release, err := client.AcquireLease(e.ctx, "pod-1", 9*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

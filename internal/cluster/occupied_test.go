@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/testenv"
 )
@@ -47,13 +49,16 @@ func TestOccupiedNamespace(t *testing.T) {
 			for _, manifest := range []string{webManifest, serviceManifest} {
 				e.apply(client, e.member(client, "shop", strings.ReplaceAll(manifest, "namespace: NS", "namespace: "+namespace)))
 			}
-			// The Deployment's ReplicaSet and Pods and the Service's slices are there
-			// when the Endpoints, which no owner reference ties to anything, are.
-			id := drift.ID{Kind: "Endpoints", Namespace: namespace, Name: "web"}
-			for client.Get(e.ctx, drift.App{}, id, "v1").State != drift.Present {
-				if e.ctx.Err() != nil {
-					e.Fatal(e.ctx.Err())
-				}
+			// No owner reference ties the Endpoints to anything; the Service's slices
+			// come with them.
+			endpoints := drift.ID{Kind: "Endpoints", Namespace: namespace, Name: "web"}
+			deployment := drift.ID{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: "web"}
+			_, err := poll(e.ctx, func() (struct{}, bool, error) {
+				pods, _, _ := unstructured.NestedFieldNoCopy(client.Get(e.ctx, drift.App{}, deployment, "v1").Live, "status", "readyReplicas")
+				return struct{}{}, pods != nil && client.Get(e.ctx, drift.App{}, endpoints, "v1").State == drift.Present, nil
+			})
+			if err != nil {
+				e.Fatal(err)
 			}
 		}, ""},
 		{"somebody's object", func(e *env, _ *Client, namespace string) {

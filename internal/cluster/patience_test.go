@@ -17,7 +17,7 @@ import (
 func impatient(t *testing.T) {
 	t.Helper()
 	before := patience
-	patience = 400 * time.Millisecond
+	patience = 3 * time.Second
 	t.Cleanup(func() { patience = before })
 }
 
@@ -35,7 +35,7 @@ func TestReplaceDoesNotWaitForever(t *testing.T) {
 	if !errors.As(err, &problem) || problem.Hint == "" || problem.Stage != "act" {
 		t.Fatalf("no hint: %v", err)
 	}
-	for _, part := range []string{"not created again", "400ms", "example.com/wait"} {
+	for _, part := range []string{"not created again", "3s", "example.com/wait"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in: %v", part, err)
 		}
@@ -65,13 +65,13 @@ func TestAwaitCRDDoesNotWaitForever(t *testing.T) {
 		{"it is never established", "/customresourcedefinitions/" + crd.ID.Name, func(r *http.Request, body string) *http.Response {
 			body = strings.ReplaceAll(body, `"type":"Established","status":"True"`, `"type":"Established","status":"False"`)
 			return answer(r, 200, strings.ReplaceAll(body, "the initial names have been accepted", "installing takes its time"))
-		}, []string{"400ms", "Established is False", "installing takes its time"}},
+		}, []string{"3s", "Established is False", "installing takes its time"}},
 		{"its status stays empty", "/customresourcedefinitions/" + crd.ID.Name, func(r *http.Request, body string) *http.Response {
 			return answer(r, 200, strings.ReplaceAll(body, `"conditions"`, `"none"`))
-		}, []string{"400ms", "no conditions"}},
+		}, []string{"3s", "no conditions"}},
 		{"it is established, and never served", "/things", func(r *http.Request, _ string) *http.Response {
 			return answer(r, 404, "404 page not found\n")
-		}, []string{"400ms", "Thing", crd.ID.Name}},
+		}, []string{"3s", "Thing", crd.ID.Name}},
 	} {
 		lines := &wire{after: func(r *http.Request, served *http.Response) (*http.Response, error) {
 			if !strings.HasSuffix(r.URL.Path, c.path) {

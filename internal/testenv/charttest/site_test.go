@@ -1,6 +1,7 @@
 package charttest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -58,6 +62,7 @@ func installed(t *testing.T, values string) site {
 	t.Cleanup(func() { s.remove(t, objects) })
 	own := accountOf(t, s.release, "killick")
 	s.account, s.accountSet = dynamic.NewForConfigOrDie(own), kubernetes.NewForConfigOrDie(own)
+	s.granted(t, objects)
 	s.settle(t, strings.Contains(string(dump(t, objects)), "kind: ValidatingAdmissionPolicyBinding"))
 	return s
 }
@@ -79,12 +84,39 @@ func (s site) remove(t *testing.T, objects []*unstructured.Unstructured) {
 	}
 }
 
-// settle waits for the API server's own caches: roles are read from informers,
-// and policies are compiled in the background.
+// granted waits until the API server's own cache has every role and its binding.
+func (s site) granted(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	for _, object := range objects {
+		if object.GetKind() != "Role" && object.GetKind() != "ClusterRole" {
+			continue
+		}
+		var role rbacv1.ClusterRole
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range role.Rules {
+			asked := authorizationv1.ResourceAttributes{Namespace: cmp.Or(object.GetNamespace(), s.work),
+				Group: rule.APIGroups[0], Resource: rule.Resources[0], Verb: rule.Verbs[0]}
+			if len(rule.ResourceNames) > 0 {
+				asked.Name = rule.ResourceNames[0]
+			}
+			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &asked}}
+			s.await(t, func(ctx context.Context) error {
+				answer, err := s.accountSet.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+				if err == nil && !answer.Status.Allowed {
+					err = fmt.Errorf("%s: not yet allowed to %s %s", title(object), asked.Verb, asked.Resource)
+				}
+				return err
+			})
+		}
+	}
+}
+
+// settle waits for the API server's own cache of admission policies, which are
+// compiled in the background.
 func (s site) settle(t *testing.T, policy bool) {
 	t.Helper()
-	s.await(t, s.list(configMaps, s.release))
-	s.await(t, s.list(configMaps, s.work))
 	if policy {
 		s.await(t, func(ctx context.Context) error {
 			err := s.apply(s.account, configMap(s.release, "probe"), real)(ctx)
@@ -100,7 +132,7 @@ func (s site) settle(t *testing.T, policy bool) {
 func (s site) await(t *testing.T, do func(context.Context) error) {
 	t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		last = do(ctx)
 		return last == nil, nil
 	})

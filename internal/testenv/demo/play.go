@@ -89,7 +89,11 @@ func (s *stage) drift(ctx context.Context) error {
 		return err
 	}
 	s.say("... and Git moves on: a new image for orders, and the banner goes")
-	return s.inGit()
+	if err := s.inGit(); err != nil {
+		return err
+	}
+	_, err := s.settled(ctx) // while a rollout goes on nothing is pruned
+	return err
 }
 
 // foresee plans: every object that differs, what would be done, and why.

@@ -277,9 +277,9 @@ func TestFaults(t *testing.T) {
 func TestHang(t *testing.T) {
 	s := start(t, Options{})
 	arrived := make(chan struct{})
-	s.Fail(Fault{Hang: true}, Fault{Hang: true, Arrived: func() { close(arrived) }})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	s.Fail(Fault{Hang: true, Arrived: cancel}, Fault{Hang: true, Arrived: func() { close(arrived) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.WebhookURL(), strings.NewReader(`{"text":"x"}`))
 	if err != nil {
 		t.Fatal(err)
