@@ -100,7 +100,7 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 		return a.fail("render", err)
 	}
 	a.source = sourceOf(config, checkout.Revision, a.rendered.Renderer)
-	a.hashes = make(map[drift.ID]string, len(a.rendered.Objects))
+	a.hashes, a.keeps = make(map[drift.ID]string, len(a.rendered.Objects)), map[drift.ID]string{}
 	for _, object := range a.rendered.Objects {
 		labelled, err := drift.WithPartOf(object, a.partOf)
 		if err != nil {
@@ -117,6 +117,9 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 			return a.fail("render", err)
 		}
 		a.hashes[object.ID] = hash
+		if mark := drift.KeepMark(labelled.Manifest); mark != "" {
+			a.keeps[object.ID] = mark
+		}
 		a.objects = append(a.objects, labelled)
 		a.secrets = append(a.secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}

@@ -60,11 +60,18 @@ func (r Reconciler) unready(a app) string {
 			return "P2: " + name + " stays missing"
 		case result.Outcome == drift.Planned || result.Err != nil:
 			return "P2: " + name + " was not applied"
-		case !usable[result.Health.Status]:
+		case !usable[result.Health.Status], paused(result):
 			return fmt.Sprintf("P2: %s is %s", name, result.Health.Status)
 		}
 	}
 	return ""
+}
+
+// paused says that a rollout was stopped on its way: pods of the old revision may
+// still use what leaves Git. A suspended CronJob uses nothing.
+func paused(result drift.Result) bool {
+	rollouts := []string{"Deployment.apps", "StatefulSet.apps", "DaemonSet.apps"}
+	return result.Health.Status == drift.HealthSuspended && slices.Contains(rollouts, result.Step.Change.ID.GroupKind())
 }
 
 func withholdPrunes(a app, reason string) app {

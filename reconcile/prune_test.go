@@ -54,6 +54,11 @@ var refusals = []pruneCase{
 			s.commit(map[string]string{"stuck.yaml": existing("apps/v1", "Deployment", "stuck",
 				strings.Replace(deployment("", ""), "metadata: {labels: {app: x}}", `metadata: {labels: {app: x}, annotations: {testenv.killick.dev/stuck: ""}}`, 1))})
 		}},
+	{why: "P2: a paused rollout is no finished one", rule: "P2", code: reconcile.ExitDrift, twice: true,
+		do: func(s *site) {
+			s.commit(map[string]string{"paused.yaml": existing("apps/v1", "Deployment", "paused",
+				strings.Replace(deployment("", ""), "replicas: 1", "paused: true, replicas: 0", 1))})
+		}},
 	{why: "P3: the render is empty", rule: "P3", code: reconcile.ExitGuard, also: map[string]string{},
 		do: func(s *site) { s.commit(map[string]string{"keep.yaml": deleted, "empty.yaml": "# nothing\n"}) }},
 	{why: "P4: the label was taken off", rule: "P4", code: reconcile.ExitDrift,
@@ -91,6 +96,11 @@ var refusals = []pruneCase{
 	{why: "P6: a kept one, as Argo CD says it, put on by hand", rule: "P6", code: reconcile.ExitDrift,
 		do: func(s *site) {
 			s.merge("kubectl-annotate", gone, `{metadata: {annotations: {argocd.argoproj.io/sync-options: "ServerSideApply=true, Prune=false"}}}`)
+		}},
+	{why: "P6: a kept one, whose mark somebody took off", rule: "P6", code: reconcile.ExitDrift,
+		file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: gone, annotations: {helm.sh/resource-policy: keep}}}`,
+		do: func(s *site) {
+			s.merge("kubectl-annotate", gone, `{metadata: {annotations: {helm.sh/resource-policy: null}}}`)
 		}},
 	{why: "P6: a claim holds data", ref: "v1 PersistentVolumeClaim gone", rule: "P6", code: reconcile.ExitDrift,
 		file: existing("v1", "PersistentVolumeClaim", "gone", "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}")},

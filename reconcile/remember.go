@@ -91,6 +91,12 @@ func (r Reconciler) confirm(ctx context.Context, a app) app {
 			clean = false
 		}
 	}
+	for _, object := range a.objects {
+		if entry, ok := known[object.ID]; ok {
+			entry.Keep = a.keeps[object.ID]
+			known[object.ID] = entry
+		}
+	}
 	confirmed := inventoryOf(a.inventory, known)
 	if clean && len(a.incomplete) == 0 && !outlived(a, confirmed) {
 		confirmed.Source = a.source

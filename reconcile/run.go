@@ -106,6 +106,7 @@ type app struct {
 	source    string // repository, ref, path and renderer, for SAFETY P5
 	objects   []drift.Object
 	hashes    map[drift.ID]string
+	keeps     map[drift.ID]string // which mark in the manifest forbids deleting
 	inventory drift.Inventory
 	state     drift.AppState
 	err       error  // the app drops out

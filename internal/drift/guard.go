@@ -161,8 +161,11 @@ func refuseProtected(facts PruneFacts, id ID, live map[string]any) []string {
 	if namespace != "" && (namespace == facts.StateNamespace || namespace == facts.StateNamespace+approvalNamespaceTail) {
 		refused = append(refused, "P6: Killick's own namespace")
 	}
-	if mark := keepMark(live); mark != "" {
+	entry, _ := entryOf(facts.Inventory, id)
+	if mark := KeepMark(live); mark != "" {
 		refused = append(refused, "P6: it carries "+mark)
+	} else if entry.Keep != "" {
+		refused = append(refused, "P6: in Git it carried "+entry.Keep+" to the last")
 	}
 	return refused
 }

@@ -98,8 +98,8 @@ var keepMarks = []struct{ key, value string }{
 	{"werf.io/resource-policy", "keep"},
 }
 
-// keepMark is the annotation that forbids deleting the object, or "".
-func keepMark(object map[string]any) string {
+// KeepMark is the annotation that forbids deleting the object, or "".
+func KeepMark(object map[string]any) string {
 	for _, values := range []map[string]string{Annotations(object), Labels(object)} {
 		for _, mark := range keepMarks {
 			for option := range strings.SplitSeq(values[mark.key], ",") {

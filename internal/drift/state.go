@@ -12,6 +12,10 @@ type Entry struct {
 	// TTL controller has removed the Job, it tells that this Job ran already; it
 	// stands here and not in the cache, because losing it would run the Job again.
 	Finished string `json:"finished,omitempty"`
+	// Keep is the mark in Git's last manifest that forbids deleting the object, such
+	// as "helm.sh/resource-policy=keep" (SAFETY P6). It holds when somebody takes the
+	// mark off the live object.
+	Keep string `json:"keep,omitempty"`
 }
 
 // Inventory is what an app has applied and not confirmed deleted.
