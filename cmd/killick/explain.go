@@ -80,7 +80,7 @@ func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, 
 			return err
 		}
 	}
-	return nil
+	return code(outcome.Report.Run.ExitCode)
 }
 
 // onlyExplained is the report with just the selected objects.

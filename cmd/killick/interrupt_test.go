@@ -133,6 +133,19 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedReading: what only reads ends with the same exit code.
+func TestInterruptedReading(t *testing.T) {
+	t.Parallel()
+	p := newTestPlace(t, map[string]string{"killick.yaml": blogAfterShop})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for _, args := range [][]string{{"render"}, {"policy", "check"}, {"policy", "test"}, {"explain", "ConfigMap/settings"}, {"plan"}} {
+		if code, out := p.killick(ctx, func(string) {}, args...); code != reconcile.ExitInterrupted {
+			t.Errorf("%q: exit code %d, want 7:\n%s", args, code, out)
+		}
+	}
+}
+
 // TestOutOfTime: a run whose --timeout is over ends like one that was told to
 // stop.
 func TestOutOfTime(t *testing.T) {

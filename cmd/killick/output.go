@@ -40,7 +40,11 @@ func (s *session) print(full drift.Report, redactor drift.Redactor) error {
 		}))
 	}
 	if err := errors.Join(failures...); err != nil {
-		return &exit{code: max(clean.Run.ExitCode, reconcile.ExitPartial), cause: err}
+		exitCode := clean.Run.ExitCode
+		if exitCode == reconcile.ExitOK || exitCode == reconcile.ExitDrift {
+			exitCode = reconcile.ExitPartial
+		}
+		return &exit{code: exitCode, cause: err}
 	}
 	return code(clean.Run.ExitCode)
 }

@@ -22,7 +22,8 @@ func policyCommand(w world) *cobra.Command {
 }
 
 const policyPlaces = `Without arguments the policies of the config are read (--repo, --ref, --config,
---worktree); with arguments, these folders on disk.`
+--worktree); with arguments, these folders on disk. Parameters (data: in the config)
+are only known without arguments.`
 
 func policyCheckCommand(w world) *cobra.Command {
 	var settings config.Settings
@@ -35,7 +36,7 @@ func policyCheckCommand(w world) *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			return w.policyCheck(sources)
+			return w.policyCheck(sources, policy.Options{NoData: len(folders) > 0})
 		},
 	}
 	settings.AddSourceFlags(cmd.Flags())
@@ -55,7 +56,7 @@ func policyTestCommand(w world) *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			return w.policyTest(cmd.Context(), sources, run)
+			return w.policyTest(cmd.Context(), sources, policy.Options{Run: run, NoData: len(folders) > 0})
 		},
 	}
 	settings.AddSourceFlags(cmd.Flags())
@@ -88,9 +89,9 @@ func (w world) policySources(cmd *cobra.Command, settings config.Settings, folde
 	return sources, nil
 }
 
-func (w world) policyCheck(sources []policy.Source) error {
+func (w world) policyCheck(sources []policy.Source, options policy.Options) error {
 	errorCount := 0
-	for _, finding := range policy.Check(sources, policy.Options{}) {
+	for _, finding := range policy.Check(sources, options) {
 		word := "error"
 		if finding.Warning {
 			word = "warning"
@@ -117,8 +118,8 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func (w world) policyTest(ctx context.Context, sources []policy.Source, run string) error {
-	result, err := policy.Test(ctx, sources, policy.Options{Run: run})
+func (w world) policyTest(ctx context.Context, sources []policy.Source, options policy.Options) error {
+	result, err := policy.Test(ctx, sources, options)
 	if err != nil {
 		return usage(err)
 	}
@@ -135,7 +136,7 @@ func (w world) policyTest(ctx context.Context, sources []policy.Source, run stri
 		}
 	}
 	fmt.Fprintf(w.out, "%d passed, %d failed, %d in error\n", counts[policy.StatusPass], counts[policy.StatusFail], counts[policy.StatusError])
-	if len(result.Tests) == 0 && run != "" {
+	if len(result.Tests) == 0 && options.Run != "" {
 		return usage(errors.New("no test matches --run"))
 	}
 	if !result.Passed() {

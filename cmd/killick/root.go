@@ -97,6 +97,9 @@ func execute(ctx context.Context, w world) int {
 		ended = &exit{code: reconcile.ExitUsage, cause: err}
 	}
 	if ended.cause != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			ended.code = reconcile.ExitInterrupted // whatever failed, failed for that
+		}
 		printError(w.err, ended.cause, ended.hide)
 	}
 	return ended.code

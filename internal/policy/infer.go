@@ -46,7 +46,7 @@ func (i inferred) vocabulary() []string {
 // function arguments, where OPA's type checker loses it.
 type inference struct {
 	input  *shape
-	params any                    // data.params
+	params any                    // data.params; nil where it is not known
 	rules  map[string][]*ast.Rule // by path, such as data.drift.shop.heal
 	args   map[string][][]*shape  // function path → what its arguments are called with
 	done   map[string]inferred    // rules inferred with these arguments
@@ -55,8 +55,11 @@ type inference struct {
 
 func newInference(s *set, modules resolved) *inference {
 	in := &inference{
-		input: s.input, params: s.params, rules: map[string][]*ast.Rule{},
+		input: s.input, rules: map[string][]*ast.Rule{},
 		args: map[string][][]*shape{}, done: map[string]inferred{}, busy: map[string]bool{},
+	}
+	if !s.noData {
+		in.params = s.params
 	}
 	for _, rule := range sortedRules(modules) {
 		path := rulePath(rule)
@@ -219,7 +222,7 @@ func (in *inference) head(sc scope, ref ast.Ref) (inferred, ast.Ref) {
 // document infers a reference into data: a rule, or a parameter.
 func (in *inference) document(ref ast.Ref) (inferred, ast.Ref) {
 	if len(ref) > 1 && ref[1].Equal(ast.StringTerm("params")) {
-		return inferred{[]*shape{shapeOfData(in.params)}, true}, ref[2:]
+		return inferred{[]*shape{shapeOfData(in.params)}, in.params != nil}, ref[2:]
 	}
 	for n := len(ref); n > 2; n-- {
 		if path := ref[:n].String(); in.rules[path] != nil {

@@ -305,8 +305,10 @@ func (l *linter) parameter(t *ast.Term, ref ast.Ref) {
 		l.report(t.Location, "write data.params.<area>", "%s reads the parameters of every area", ref)
 		return
 	}
-	var value any
-	value = l.in.params
+	if l.in.params == nil {
+		return
+	}
+	value := l.in.params
 	for i, key := range ref[2:] {
 		object, isObject := value.(map[string]any)
 		name, isName := key.Value.(ast.String)

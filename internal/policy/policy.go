@@ -68,6 +68,10 @@ type Options struct {
 	// regular expression.
 	Run string
 
+	// NoData says that the config with the parameters is not at hand: what a policy
+	// reads of data.params is then neither known nor wrong.
+	NoData bool
+
 	// shippedTests also runs the tests of what ships in the binary.
 	shippedTests bool
 }

@@ -36,6 +36,7 @@ type set struct {
 	modules []*module
 	scopes  map[string]Area
 	params  map[string]any // area → its parameters
+	noData  bool           // they are not known
 	ignored []string       // files that look like data and are not read
 	input   *shape
 	schema  any
@@ -63,7 +64,7 @@ const shippedBytes = 1 << 20
 
 // read parses all sources and the library.
 func read(sources []Source, options Options) (*set, problems) {
-	s := &set{scopes: map[string]Area{}, params: map[string]any{}}
+	s := &set{scopes: map[string]Area{}, params: map[string]any{}, noData: options.NoData}
 	var found problems
 	var err error
 	if s.input, s.schema, err = readInputShape(); err != nil {
