@@ -28,6 +28,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
+	fmt.Println("\nDone. Everything is cleaned up.")
 }
 
 func demo(ctx context.Context, binary, platform string) (failed error) {

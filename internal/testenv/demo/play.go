@@ -18,12 +18,11 @@ const deleted = gitserver.Deleted
 // play is the demo, step by step. It stops at the first thing that is not as it
 // should be.
 func (s *stage) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.introduce, s.first, s.quiet, s.drift, s.foresee, s.reconcile, s.again} {
+	for _, act := range []func(context.Context) error{s.introduce, s.tested, s.first, s.quiet, s.drift, s.foresee, s.reconcile, s.again} {
 		if err := act(ctx); err != nil {
 			return err
 		}
 	}
-	s.say("Done. Everything is cleaned up.")
 	return nil
 }
 
@@ -44,6 +43,20 @@ these policies:
 		"ignore      labels added by hand",
 	} {
 		fmt.Fprintln(s.out, "  "+rule)
+	}
+	return nil
+}
+
+// tested runs the policies' own tests.
+func (s *stage) tested(ctx context.Context) error {
+	s.say("Policies are code, and come with tests")
+	result, _, err := s.execute(ctx, []string{"policy", "test"}, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(s.out, indent(result.text))
+	if result.code != 0 || !strings.Contains(result.text, "0 failed, 0 in error") {
+		return fmt.Errorf("the tests of the sample policies must pass, exit code %d", result.code)
 	}
 	return nil
 }

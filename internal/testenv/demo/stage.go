@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/testenv"
@@ -97,29 +99,34 @@ type ran struct {
 // killick runs the binary against the stage: its repository, cluster and Slack.
 func (s *stage) killick(ctx context.Context, verb string, extra ...string) (ran, error) {
 	file := filepath.Join(s.dir, "report.json")
-	args := append([]string{
-		verb, "--repo", s.repo.URL(), "--ref", "main", "--config", "clusters/demo/killick.yaml",
-		"--kubeconfig", s.cluster.Kubeconfig(), "-o", "text", "-o", "json=" + file,
-	}, extra...)
-	fmt.Fprintf(s.out, "$ killick %s\n", verb)
-	cmd := exec.CommandContext(ctx, s.binary, args...)
-	var text, progress bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &text, &progress
-	cmd.Env = append(os.Environ(), "SLACK_TOKEN="+slack.DefaultToken, "SLACK_API_URL="+s.slack.APIURL(), "LC_ALL=C.UTF-8")
-	err := cmd.Run()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
+	result, progress, err := s.execute(ctx, []string{verb},
+		append([]string{"--kubeconfig", s.cluster.Kubeconfig(), "-o", "text", "-o", "json=" + file}, extra...))
+	if err != nil {
 		return ran{}, err
 	}
-	result := ran{code: cmd.ProcessState.ExitCode(), text: text.String()}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return result, fmt.Errorf("killick %s wrote no report (exit code %d):\n%s%s", verb, result.code, &text, &progress)
+		return result, fmt.Errorf("killick %s wrote no report (exit code %d):\n%s%s", verb, result.code, result.text, progress)
 	}
 	if err := json.Unmarshal(data, &result.report); err != nil {
 		return result, fmt.Errorf("reading the report: %w", err)
 	}
 	return result, os.Remove(file)
+}
+
+// execute calls the binary on the sample repository, and says so.
+func (s *stage) execute(ctx context.Context, verb, flags []string) (result ran, progress string, err error) {
+	fmt.Fprintf(s.out, "$ killick %s\n", strings.Join(verb, " "))
+	args := slices.Concat(verb, []string{"--repo", s.repo.URL(), "--ref", "main", "--config", "clusters/demo/killick.yaml"}, flags)
+	cmd := exec.CommandContext(ctx, s.binary, args...)
+	var text, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &said
+	cmd.Env = append(os.Environ(), "SLACK_TOKEN="+slack.DefaultToken, "SLACK_API_URL="+s.slack.APIURL(), "LC_ALL=C.UTF-8")
+	err = cmd.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		return ran{}, "", err
+	}
+	return ran{code: cmd.ProcessState.ExitCode(), text: text.String()}, said.String(), nil
 }
 
 // find is the report's entry for "Kind namespace/name".
