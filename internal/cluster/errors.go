@@ -177,6 +177,10 @@ func hint(err error) string {
 		return "grant Killick's identity the verb and resource named in the message"
 	case errors.Is(err, drift.ErrNotServed):
 		return "install the CRD first, in this app or one it depends on, or correct the apiVersion"
+	case strings.Contains(err.Error(), "could not be called"):
+		return "" // the message says what to check
+	case errors.Is(err, drift.ErrDenied) && !strings.Contains(err.Error(), "does not support dry run"):
+		return "an admission webhook or policy, a quota or Pod Security refuses it: change the manifest, or ask who set that rule"
 	case strings.Contains(err.Error(), "does not support dry run"):
 		return "the webhook must declare sideEffects None or NoneOnDryRun; until then the object is compared locally"
 	}

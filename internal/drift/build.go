@@ -203,11 +203,13 @@ func reportResource(result Result, state AppState) ReportResource {
 		seen := incident.FirstSeen.UTC()
 		resource.FirstSeen = &seen
 	}
-	switch {
-	case result.Err != nil:
-		resource.Error = result.Err.Error()
-	case change.Err != nil && !decision.Action.Writes():
-		resource.Error = change.Err.Error()
+	err := result.Err
+	if err == nil && !decision.Action.Writes() {
+		err = change.Err
+	}
+	if err != nil {
+		said := ReportOf("", "", err)
+		resource.Error, resource.Hint = said.Message, said.Hint
 	}
 	return resource
 }

@@ -134,7 +134,7 @@ func (r Redactor) errors(errors []ReportError) []ReportError {
 }
 
 func (r Redactor) resource(resource ReportResource) ReportResource {
-	resource.Reason, resource.Error = r.String(resource.Reason), r.String(resource.Error)
+	resource.Reason, resource.Error, resource.Hint = r.String(resource.Reason), r.String(resource.Error), r.String(resource.Hint)
 	resource.HealthReason = r.String(resource.HealthReason)
 	resource.Rules, resource.Overruled = r.rules(resource.Rules), r.rules(resource.Overruled)
 	resource.Fields, resource.Ignored = r.fields(resource.Fields), r.fields(resource.Ignored)

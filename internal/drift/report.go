@@ -37,7 +37,7 @@ type ReportRun struct {
 // ReportError is an error of the run, or of one app.
 type ReportError struct {
 	App     string `json:"app,omitempty"`
-	Stage   string `json:"stage"` // config, policy, cluster, source, render, observe, decide, act, notify
+	Stage   string `json:"stage"` // config, policy, cluster, source, render, observe, decide, act
 	Message string `json:"message"`
 	File    string `json:"file,omitempty"` // file or file:line where there is one
 	Hint    string `json:"hint,omitempty"`
@@ -118,6 +118,7 @@ type ReportResource struct {
 	FirstSeen    *time.Time   `json:"firstSeen,omitempty"`
 	Approval     string       `json:"approval"`
 	Error        string       `json:"error"`
+	Hint         string       `json:"hint,omitempty"` // what to do about the error
 }
 
 // ReportRule is one policy rule that spoke.

@@ -143,6 +143,9 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 	if r.Error != "" {
 		p.note("error", r.Error, red)
 	}
+	if r.Hint != "" {
+		p.note("hint", r.Hint, cyan)
+	}
 	if r.Reason != "" {
 		p.note("reason", r.Reason, plain)
 	}

@@ -164,6 +164,7 @@ func unknownResource() drift.ReportResource {
 		Group: "cert-manager.io", Version: "v1", Kind: "Certificate", Namespace: "storefront", Name: "web-tls",
 		Drift: "unknown", Cause: "none", Action: "alert-only", Outcome: "skipped", Reason: "it could not be read",
 		Error: `reading Certificate.cert-manager.io storefront/web-tls: forbidden: User "system:serviceaccount:killick:killick" cannot get resource "certificates"`,
+		Hint:  "grant Killick's identity the verb and resource named in the message",
 	}
 }
 
