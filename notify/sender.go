@@ -14,7 +14,7 @@ import (
 const (
 	requestTimeout = 15 * time.Second
 	maxAttempts    = 3                // per form, as SAFETY F31 asks
-	maxRetryAfter  = 60 * time.Second // a longer wait is left to the next run
+	maxRetryAfter  = 60 * time.Second // a longer wait is left to the next run, also without a deadline
 )
 
 // poster makes one HTTP request that posts one form. Errors are already free of

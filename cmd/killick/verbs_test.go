@@ -43,6 +43,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"slack":     slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
 	"clock":     clockVerb, // clock DURATION: killick's clock goes ahead by so much
 	"replace":   replaceVerb,
+	"webhook":   webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
 	"refused":   refusedVerb, // refused FILE: waits until the API server refuses to create what the file says
 }
 
@@ -330,6 +331,10 @@ func slackVerb(ts *testscript.TestScript, neg bool, args []string) {
 			p.slack.Reset()
 			return
 		}
+		if args[1] == "busy" {
+			p.slack.Fail(slack.Fault{Status: 429, RetryAfter: 1})
+			return
+		}
 		p.slack.Fail(slices.Repeat([]slack.Fault{fault(ts, args[1])}, 20)...)
 		return
 	}
@@ -350,7 +355,7 @@ func slackVerb(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fault is "429", "500", "hang", or one of Slack's own errors such as
+// fault is "429" (an hour to wait, each time; "busy" is a second, once), "500", "hang", or one of Slack's own errors such as
 // invalid_auth.
 func fault(ts *testscript.TestScript, what string) slack.Fault {
 	status, err := strconv.Atoi(what)
