@@ -109,6 +109,31 @@ func TestObjectFilesAreReadBack(t *testing.T) {
 	}
 }
 
+// The bare LISTs are a baseline: the objects themselves must not be read for them.
+func TestListsGetKindsOnly(t *testing.T) {
+	of := sized(300)
+	of.crds = 1
+	entries := must(workload("x", of))(t)
+	kinds := kindsOf(entries)
+	seen := map[string]bool{}
+	for _, e := range kinds {
+		kind := e.object.GroupVersionKind().String()
+		if seen[kind] || len(e.object.Object) != 2 {
+			t.Errorf("%s is there twice, or with more than its kind: %v", kind, e.object.Object)
+		}
+		seen[kind] = true
+	}
+	for _, e := range entries {
+		if !seen[e.object.GroupVersionKind().String()] {
+			t.Errorf("the kind of %s is missing", e.id())
+		}
+	}
+	s := &stage{bin: "/bin", kubeconfig: "k", sets: map[string]*set{setKillick: {entries: entries, objects: "all", kinds: "kinds"}}}
+	if got, want := strings.Join(lists().command(s), " "), "/bin/plain -kubeconfig k -objects kinds -count 300 -op=list -concurrency=4"; got != want {
+		t.Errorf("called as %s, want %s", got, want)
+	}
+}
+
 func TestPlannedEdits(t *testing.T) {
 	a, b := must(workload("a", sized(1000)))(t), must(workload("b", sized(1000)))(t)
 	many, few := plannedEdits(a, 100), plannedEdits(a, 10)

@@ -46,6 +46,7 @@ type stage struct {
 type set struct {
 	entries   []entry
 	objects   string // file for peers
+	kinds     string // file for peers that need only the kinds
 	manifests string // file for kubectl
 	git       string // URL for Killick
 }
@@ -129,10 +130,12 @@ func (s *stage) install(ctx context.Context, name string, of spec) error {
 		return err
 	}
 	one := &set{
-		entries: entries, objects: filepath.Join(s.dir, name+".jsonl"), manifests: filepath.Join(s.dir, name+".json"),
+		entries: entries, objects: filepath.Join(s.dir, name+".jsonl"), kinds: filepath.Join(s.dir, name+"-kinds.jsonl"),
+		manifests: filepath.Join(s.dir, name+".json"),
 	}
 	s.sets[name] = one
-	if err := errors.Join(writeEntries(one.objects, entries), writeManifests(one.manifests, entries)); err != nil {
+	err = errors.Join(writeEntries(one.objects, entries), writeEntries(one.kinds, kindsOf(entries)), writeManifests(one.manifests, entries))
+	if err != nil {
 		return err
 	}
 	if name == setKillick {

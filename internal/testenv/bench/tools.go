@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/killick-dev/killick/internal/report"
@@ -26,6 +27,8 @@ type tool struct {
 	// set is whose objects it works on.
 	set  string
 	warm bool
+	// kinds says that the peer gets the kinds and the count, not the objects.
+	kinds bool
 	// slow tools get fewer rounds, and those that take minutes one.
 	slow, once bool
 	// primed tools need a run before the measured ones, in which they learn.
@@ -45,7 +48,11 @@ func (t tool) command(s *stage) []string {
 	case "kubectl":
 		return append([]string{"kubectl", "--kubeconfig", s.kubeconfig}, append(t.args, "-f", of.manifests)...)
 	}
-	return append([]string{filepath.Join(s.bin, t.program), "-kubeconfig", s.kubeconfig, "-objects", of.objects}, t.args...)
+	objects := []string{"-objects", of.objects}
+	if t.kinds {
+		objects = []string{"-objects", of.kinds, "-count", strconv.Itoa(len(of.entries))}
+	}
+	return slices.Concat([]string{filepath.Join(s.bin, t.program), "-kubeconfig", s.kubeconfig}, objects, t.args)
 }
 
 // trust is what `killick run` and `plan` know of --trust.
@@ -129,7 +136,7 @@ func loop() tool {
 
 // lists reads Killick's objects, and so works on its set.
 func lists() tool {
-	return tool{name: nameLists, program: "plain", set: setKillick, args: []string{"-op=list", "-concurrency=4"}}
+	return tool{name: nameLists, program: "plain", set: setKillick, kinds: true, args: []string{"-op=list", "-concurrency=4"}}
 }
 
 func argoLegacy() tool {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
@@ -170,6 +171,23 @@ func writeEntries(path string, entries []entry) error {
 		out.WriteByte('\n')
 	}
 	return os.WriteFile(path, out.Bytes(), 0o600)
+}
+
+// kindsOf is one bare entry per kind, for peers that need no objects.
+func kindsOf(entries []entry) []entry {
+	var kinds []entry
+	seen := map[schema.GroupVersionKind]bool{}
+	for _, e := range entries {
+		kind := e.object.GroupVersionKind()
+		if seen[kind] {
+			continue
+		}
+		seen[kind] = true
+		bare := &unstructured.Unstructured{}
+		bare.SetGroupVersionKind(kind)
+		kinds = append(kinds, entry{app: e.app, object: bare})
+	}
+	return kinds
 }
 
 // writeManifests is the workload as one JSON stream for kubectl.

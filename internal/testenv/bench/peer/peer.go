@@ -26,6 +26,8 @@ type Options struct {
 	Kubeconfig string
 	// Objects is a file of desired objects, one Entry per line.
 	Objects string
+	// Count is how many objects there are where the file holds only their kinds.
+	Count int
 	// Concurrency is how many objects are worked on at a time.
 	Concurrency int
 	// Manager is the field manager.
@@ -43,6 +45,7 @@ func Parse() Options {
 	flags.StringVar(&o.Op, "op", "diff", "what to do")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig `file`")
 	flags.StringVar(&o.Objects, "objects", "", "`file` of desired objects")
+	flags.IntVar(&o.Count, "count", 0, "how many `objects` to find where the file holds only their kinds")
 	flags.IntVar(&o.Concurrency, "concurrency", 4, "how many `objects` at a time")
 	flags.StringVar(&o.Manager, "manager", "bench", "field manager")
 	flags.BoolVar(&o.Warm, "warm", false, "wait for a line on standard input when caches are filled")

@@ -6,8 +6,9 @@
 //
 //   - diff: GET and forced dry-run per object, compared without managedFields,
 //     resourceVersion, generation and status;
-//   - list: every kind of the objects with the selector of ApplySets, in pages of
-//     500, decoded as Killick decodes them, and nothing else;
+//   - list: after discovery, every kind with the selector of ApplySets, in pages of
+//     500. The file holds one line per kind, not the objects. Of a page it decodes
+//     what an idle run of Killick does: the items as raw JSON, of each its head;
 //   - apply: a forced server-side apply per object;
 //   - create: a POST per object with the annotation of a client-side apply.
 package main
@@ -207,14 +208,11 @@ func judged(object *unstructured.Unstructured) map[string]any {
 const memberSelector = "applyset.kubernetes.io/part-of"
 
 func (b *bench) list(ctx context.Context) error {
-	kinds := map[schema.GroupVersionKind]bool{}
-	for _, object := range b.objects {
-		kinds[object.GroupVersionKind()] = true
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(b.options.Concurrency)
 	var read, items atomic.Int64
-	for kind := range kinds {
+	for _, object := range b.objects { // one per kind
+		kind := object.GroupVersionKind()
 		mapping, err := b.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 		if err != nil {
 			return err
@@ -224,8 +222,8 @@ func (b *bench) list(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if int(items.Load()) < len(b.objects) {
-		return fmt.Errorf("listed %d objects, of which there are %d", items.Load(), len(b.objects))
+	if int(items.Load()) < b.options.Count {
+		return fmt.Errorf("listed %d objects, of which there are %d", items.Load(), b.options.Count)
 	}
 	b.answer.Bytes = read.Load()
 	return nil
@@ -242,22 +240,48 @@ func (b *bench) pages(ctx context.Context, of schema.GroupVersionResource, read,
 		if err != nil {
 			return err
 		}
-		var page struct {
-			Metadata struct {
-				Continue string `json:"continue"`
-			} `json:"metadata"`
-			Items []map[string]any `json:"items"`
-		}
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &page); err != nil {
+		heads, next, err := readPage(body)
+		if err != nil {
 			return err
 		}
 		read.Add(int64(len(body)))
-		items.Add(int64(len(page.Items)))
-		if page.Metadata.Continue == "" {
+		items.Add(int64(len(heads)))
+		if next == "" {
 			return nil
 		}
-		query.Set("continue", page.Metadata.Continue)
+		query.Set("continue", next)
 	}
+}
+
+// head is what Killick reads of an object that it remembers (internal/cluster).
+type head struct {
+	Metadata struct {
+		Name            string `json:"name"`
+		Namespace       string `json:"namespace"`
+		UID             string `json:"uid"`
+		ResourceVersion string `json:"resourceVersion"`
+	} `json:"metadata"`
+}
+
+// readPage decodes one page as an idle run does when nobody has written.
+func readPage(body []byte) (heads []head, next string, err error) {
+	var page struct {
+		Metadata struct {
+			Continue string `json:"continue"`
+		} `json:"metadata"`
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &page); err != nil {
+		return nil, "", err
+	}
+	for _, raw := range page.Items {
+		var of head
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &of); err != nil {
+			return nil, "", err
+		}
+		heads = append(heads, of)
+	}
+	return heads, page.Metadata.Continue, nil
 }
 
 func (b *bench) get(ctx context.Context, path string) (_ []byte, failed error) {
