@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/testenv/bench/peer"
 )
 
@@ -385,6 +387,71 @@ func TestScenarios(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("-axis %s plays %v, want %v", c.axes, got, c.want)
 		}
+	}
+}
+
+// TestRunOneSlot plays the audit's runs on a clock of its own.
+func TestRunOneSlot(t *testing.T) {
+	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		last  time.Duration   // when the run before began
+		took  time.Duration   // and how long it took
+		delay []time.Duration // of each run, while the API server settles
+		runs  int
+		found bool
+	}{
+		{"in the middle of a slot", 2 * time.Minute, 3 * time.Second, []time.Duration{0}, 1, true},
+		{"the run before ends in the next slot", 299 * time.Second, 3 * time.Second, []time.Duration{0}, 1, true},
+		{"the run before takes more than a slot", 299 * time.Second, 7 * time.Minute, []time.Duration{0, 0}, 2, true},
+		{"the measured run begins late", time.Minute, 3 * time.Second, []time.Duration{6 * time.Minute, 0}, 2, true},
+		{"it always begins late", time.Minute, 3 * time.Second, []time.Duration{6 * time.Minute, 6 * time.Minute, 6 * time.Minute}, 3, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			last := midnight.Add(c.last)
+			now, previous, runs := last.Add(c.took), last, 0
+			wait := func(until time.Time) error {
+				if until.After(now) {
+					now = until
+				}
+				return nil
+			}
+			var due int64
+			run := func() (time.Time, error) {
+				now = now.Add(c.delay[runs])
+				runs++
+				due = slotsDue(previous, now)
+				previous = now
+				return now, nil
+			}
+			found := must(runOneSlot(last, wait, run))(t)
+			if found != c.found || runs != c.runs || found != (due == 1) {
+				t.Errorf("found %t after %d runs, the last of %d slots; want %t after %d", found, runs, due, c.found, c.runs)
+			}
+		})
+	}
+	if _, err := runOneSlot(midnight, func(time.Time) error { return errors.New("interrupted") }, nil); err == nil {
+		t.Error("an interrupted wait is no error")
+	}
+}
+
+// The slots are Killick's own: an object is due once in all of them.
+func TestSlotsAreKillicks(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 59, 0, time.UTC)
+	for _, after := range []time.Duration{0, time.Second, 5 * time.Minute, 12 * time.Minute} {
+		audit, count := drift.AuditSince(at, at.Add(after)), 0
+		for i := range 48_000 {
+			if audit.Due(fmt.Sprint(i)) {
+				count++
+			}
+		}
+		per := 48_000 / auditShare
+		if slots := int((count + per/2) / per); int64(slots) != slotsDue(at, at.Add(after)) {
+			t.Errorf("after %s, Killick asks about %d slots, want %d", after, slots, slotsDue(at, at.Add(after)))
+		}
+	}
+	if due := slotsDue(at, slotAfter(at)); due != 1 {
+		t.Errorf("after the wait, %d slots are due", due)
 	}
 }
 

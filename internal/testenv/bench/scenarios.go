@@ -135,37 +135,6 @@ func (b *bench) play(ctx context.Context, of scenario) (rows []row, failed error
 	return rows, nil
 }
 
-// auditSlot is how often Killick asks the server about a sample of what it
-// believes to be in sync (drift.AuditSince): a 48th of the objects at a time.
-const (
-	auditSlot  = 5 * time.Minute
-	auditShare = 48
-)
-
-// audit measures the run that has a sample to ask about, which one that skips
-// everything has not. The other rounds follow each other within seconds, so it is
-// waited for.
-func (b *bench) audit(ctx context.Context, s *stage) ([]row, error) {
-	t := killickRun(s)
-	t.args = append(t.args, trustFlag+"=memo")
-	if !s.trust.run || !b.wants(t) {
-		return nil, nil
-	}
-	// The peers took their time: what was due meanwhile is asked about first.
-	if _, _, err := s.measure(ctx, t); err != nil {
-		return nil, err
-	}
-	wait := time.Until(time.Now().Truncate(auditSlot).Add(auditSlot + time.Second))
-	b.sayf("  waiting %s for the next audit", wait.Round(time.Second))
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(wait):
-	}
-	t.name, t.primed = nameAudit, false
-	return b.rows(ctx, s, []tool{t}, true, "", nil)
-}
-
 func (b *bench) pick(tools []tool) []tool {
 	return slices.DeleteFunc(tools, func(t tool) bool { return !b.wants(t) })
 }
@@ -266,7 +235,7 @@ func (b *bench) rows(ctx context.Context, s *stage, tools []tool, few bool, part
 
 func (b *bench) roundsOf(t tool, few bool) int {
 	switch {
-	case t.slow && few, t.once, t.name == nameAudit:
+	case t.slow && few, t.once:
 		return 1
 	case t.slow || few:
 		return min(b.rounds, 3)

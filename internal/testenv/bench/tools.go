@@ -74,7 +74,7 @@ func probeTrust(ctx context.Context, killick string) trust {
 var ablations = []struct{ mode, name string }{
 	{"none", "killick, every object dry-run"},
 	{"proof", "killick, T1 (proof) only"},
-	{"memo", "killick, T1 + T2 (memo)"},
+	{"memo", nameMemo},
 	{"idle", nameIdle},
 }
 
@@ -82,6 +82,7 @@ var ablations = []struct{ mode, name string }{
 const (
 	nameIdle    = "**killick run**, idle skip"
 	nameDefault = "**killick run**"
+	nameMemo    = "killick, T1 + T2 (memo)"
 	nameAudit   = "killick, T1 + T2, five minutes later, with the audit"
 	nameFlux4   = "fluxcd/pkg/ssa Diff, concurrency 4"
 	nameLists   = "bare LISTs of the same objects"
@@ -93,6 +94,14 @@ func killickRun(s *stage) tool {
 	if s.trust.run {
 		t.name = nameIdle
 	}
+	return t
+}
+
+// killickMemo is the full run by what was learned before: it fetches, renders and
+// compares, but asks about nothing that the memo settles.
+func killickMemo(s *stage) tool {
+	t := killickRun(s)
+	t.name, t.args = nameMemo, append(t.args, trustFlag+"=memo")
 	return t
 }
 
