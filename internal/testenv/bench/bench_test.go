@@ -291,8 +291,8 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| wall, against fluxcd/pkg/ssa at concurrency 4 | ≥ 10× | 24.0× | met |",
 		"| API server CPU, against the same | ≥ 50× | 150.0× | met |",
-		"| no PATCH when nothing changed | 0 | 0 real, 0 dry-run | met |",
-		"| peak RSS | ≤ 120 MB | 130 MB | missed |",
+		"| no PATCH when nothing changed, idle skip | 0 | 0 real, 0 dry-run | met |",
+		"| peak RSS, idle skip | ≤ 120 MB | 130 MB | missed |",
 		"| **killick run**, idle skip | 0.500 | 0.500–0.500 (1×) | 0.250 | 130 | 0.100 | 14 LIST | 12.0 |",
 		"### 5,000 <objects>, 10 % drifted",
 		"| 1 of 20 | 0 |",
@@ -312,6 +312,109 @@ func TestMarkdown(t *testing.T) {
 			columns = n
 		} else if n != columns {
 			t.Errorf("%d columns where the table has %d: %s", n, columns, line)
+		}
+	}
+}
+
+// steady is a row of one round for TestTargets.
+func steady(tool string, objects int, wall time.Duration, rss int64, sent requests, own int) row {
+	return row{tool: tool, objects: objects, samples: []sample{{wall: wall, rss: rss * megabyte, serverCPU: wall / 4, requests: sent, own: own}}}
+}
+
+func TestTargets(t *testing.T) {
+	const s = time.Second
+	none := requests{"LIST": 20}
+	base := func(more ...row) section {
+		return section{scenario{axis: "base"}, append([]row{steady(nameIdle, 5000, s, 82, none, 0)}, more...)}
+	}
+	size := func(rows ...row) section { return section{scenario{axis: "objects"}, rows} }
+	for _, c := range []struct {
+		name     string
+		sections []section
+		want     []string
+	}{
+		{"the full run's memory is told beside the idle one's", []section{base(steady(nameMemo, 5000, s, 121, none, 0), steady(nameAudit, 5000, s, 119, requests{"dry-run": 103}, 1))}, []string{
+			"| peak RSS, idle skip | ≤ 120 MB | 82 MB | met |",
+			"| peak RSS, full run by the memo | ≤ 120 MB | 121 MB | missed |",
+			"| peak RSS, full run with the audit | ≤ 120 MB | 119 MB | met |",
+		}},
+		{"a write to the own state is told as that", []section{base(steady(nameMemo, 5000, s, 90, requests{"PATCH": 1}, 1))}, []string{
+			"| no real write outside our own state, full run by the memo | 0 | 1 real (1 to its own state), 0 dry-run | met |",
+		}},
+		{"a write beside it is missed", []section{base(steady(nameMemo, 5000, s, 90, requests{"PATCH": 1, "PUT": 1}, 1))}, []string{
+			"| no real write outside our own state, full run by the memo | 0 | 2 real (1 to its own state), 0 dry-run | missed |",
+		}},
+		{"one that wrote to nothing of its own", []section{base(steady(nameMemo, 5000, s, 90, requests{"PATCH": 1}, 0))}, []string{
+			"| no real write outside our own state, full run by the memo | 0 | 1 real, 0 dry-run | missed |",
+		}},
+		{"any write counts for the idle run", []section{{scenario{axis: "base"}, []row{steady(nameIdle, 5000, s, 82, requests{"POST": 1}, 1)}}}, []string{
+			"| no PATCH when nothing changed, idle skip | 0 | 1 real, 0 dry-run | missed |",
+		}},
+		{"one sample", []section{base(steady(nameAudit, 5000, s, 100, requests{"dry-run": 103}, 1))}, []string{
+			"| dry-runs of a full run with the audit: one sample | about 104 | 103 | met |",
+		}},
+		{"two samples", []section{base(steady(nameAudit, 5000, s, 100, requests{"dry-run": 240}, 1))}, []string{
+			"| dry-runs of a full run with the audit: one sample | about 104 | 240 | missed |",
+		}},
+		{"no sample at all", []section{base(steady(nameAudit, 5000, s, 100, none, 1))}, []string{
+			"| dry-runs of a full run with the audit: one sample | about 104 | 0 | missed |",
+		}},
+		{"growth is from the base workload", []section{base(), size(steady(nameIdle, 1000, s/10, 50, none, 0)), size(steady(nameMemo, 20000, 9*s, 301, none, 0), steady(nameIdle, 20000, 4*s, 147, none, 0))}, []string{
+			"| peak RSS at 20,000 objects, idle skip | ≤ 300 MB | 147 MB | met |",
+			"| peak RSS at 20,000 objects, full run by the memo | ≤ 300 MB | 301 MB | missed |",
+			"| growth from 5,000 to 20,000 objects, idle skip | linear (×4.0) | wall ×4.0, API server CPU ×4.0 | met |",
+		}},
+		{"or within the axis alone", []section{size(steady(nameIdle, 100, s/10, 50, none, 0)), size(steady(nameIdle, 1000, s, 50, none, 0)), size(steady(nameIdle, 20000, 26*s, 147, none, 0))}, []string{
+			"| peak RSS at 20,000 objects, idle skip | ≤ 300 MB | 147 MB | met |",
+			"| growth from 1,000 to 20,000 objects, idle skip | linear (×20.0) | wall ×26.0, API server CPU ×26.0 | missed |",
+		}},
+		{"the start axis needs no base", []section{{scenario{axis: "start"}, []row{steady(nameStart, 0, s/20, 40, nil, 0),
+			steady(nameIdle, 1000, s/5, 60, none, 0), steady(nameMemo, 1000, 5*s, 201, none, 0), steady(nameLoop, 1000, 4*s, 40, none, 0)}}}, []string{
+			"| cold start | ≤ 60 ms | 50 ms | met |",
+			"| 1,000 objects in 10 apps: idle skip ÷ GET + dry-run loop, wall | ≤ 1.0 | 0.05 | met |",
+			"| 1,000 objects in 10 apps: peak RSS, idle skip | ≤ 200 MB | 60 MB | met |",
+			"| 1,000 objects in 10 apps: full run by the memo ÷ GET + dry-run loop, wall | ≤ 1.0 | 1.25 | missed |",
+			"| 1,000 objects in 10 apps: peak RSS, full run by the memo | ≤ 200 MB | 201 MB | missed |",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := targetTable(results{sections: c.sections})
+			for _, want := range c.want {
+				if !strings.Contains(text, want+"\n") {
+					t.Errorf("the targets lack %q:%s", want, text)
+				}
+			}
+		})
+	}
+}
+
+// A promise to write nothing has to hold for each round, not for the median.
+func TestWorstRound(t *testing.T) {
+	r := row{samples: []sample{{requests: requests{"PATCH": 1}, own: 1}, {requests: requests{"PATCH": 1}}, {requests: requests{"PATCH": 1}, own: 1}}}
+	if got := r.worst(); got.otherWrites() != 1 {
+		t.Errorf("the worst round wrote %d times elsewhere, want once", got.otherWrites())
+	}
+	before, after := map[string]string{"same": "1", "moved": "2", "gone": "3"}, map[string]string{"same": "1", "moved": "4", "new": "5"}
+	if got := written(before, after); got != 3 {
+		t.Errorf("%d objects were written, want 3", got)
+	}
+}
+
+// A full run is measured where the targets compare it.
+func TestFullRunIsAmongTheTools(t *testing.T) {
+	b := bench{objects: 5000, axes: []string{"start", "base", "objects"}}
+	for _, of := range b.scenarios() {
+		var names []string
+		for _, one := range of.tools(&stage{trust: trust{run: true}}) {
+			names = append(names, one.name)
+		}
+		if !slices.Contains(names, nameMemo) || !slices.Contains(names, nameIdle) {
+			t.Errorf("%s measures %q", of.title, names)
+		}
+		for _, one := range of.tools(&stage{}) {
+			if slices.Contains(one.args, trustFlag+"=memo") {
+				t.Errorf("%s measures %q with a killick that has no %s", of.title, one.name, trustFlag)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -165,7 +166,10 @@ type sample struct {
 	rss       int64
 	serverCPU time.Duration
 	requests  requests
-	bytes     int64 // both directions, as encrypted
+	// own is how many of Killick's state objects were written meanwhile. The API
+	// server's metrics have no namespaces, so their versions tell.
+	own   int
+	bytes int64 // both directions, as encrypted
 }
 
 // spread is the smallest, the middle and the largest of something.
@@ -206,6 +210,31 @@ func (r row) bytes() int64 {
 	_, median, _ := spread(r.samples, func(s sample) int64 { return s.bytes })
 	return median
 }
+
+// worst is the round that wrote most outside Killick's own state, and among those
+// the one that wrote most: a promise to write nothing has to hold for each.
+func (r row) worst() sample {
+	if len(r.samples) == 0 {
+		return sample{}
+	}
+	return slices.MaxFunc(r.samples, func(a, b sample) int {
+		return cmp.Or(a.otherWrites()-b.otherWrites(), a.requests.writes()-b.requests.writes())
+	})
+}
+
+// most of one verb in any round.
+func (r row) most(verb string) int {
+	highest := 0
+	for _, s := range r.samples {
+		highest = max(highest, s.requests[verb])
+	}
+	return highest
+}
+
+// otherWrites are the real writes that did not go to Killick's own state. An
+// object of the state that was written more than once counts as another write, too:
+// that errs on the side of saying that something was written.
+func (s sample) otherWrites() int { return max(0, s.requests.writes()-s.own) }
 
 // requests of the round with the median number of dry-runs.
 func (r row) requests() requests {

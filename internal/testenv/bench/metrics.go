@@ -31,6 +31,9 @@ func (r requests) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// writes are those that were no dry-run.
+func (r requests) writes() int { return r["PATCH"] + r["POST"] + r["PUT"] + r["DELETE"] }
+
 func (r requests) minus(before requests) requests {
 	difference := requests{}
 	for verb, n := range r {

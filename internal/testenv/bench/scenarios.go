@@ -56,7 +56,13 @@ var shares = []int{1, 10, 100}
 
 func (b *bench) scenarios() []scenario {
 	few := func(s *stage) []tool { return []tool{killickRun(s), lists(), fluxDiff(4)} }
-	withLoop := func(s *stage) []tool { return append(few(s), loop()) }
+	full := func(s *stage) []tool {
+		if !s.trust.run {
+			return few(s)
+		}
+		return append([]tool{killickMemo(s)}, few(s)...)
+	}
+	withLoop := func(s *stage) []tool { return append(full(s), loop()) }
 	all := []scenario{
 		{axis: "start", title: "1,000 objects in 10 apps", spec: spec{objects: 1000, apps: 10}, sets: []string{setFlux, setPlain}, tools: withLoop},
 		{
@@ -68,7 +74,7 @@ func (b *bench) scenarios() []scenario {
 		},
 	}
 	for _, n := range []int{100, 1000, 20000} {
-		all = append(all, scenario{axis: "objects", title: thousands(n) + " objects", spec: sized(n), sets: []string{setFlux}, tools: few, few: n > 5000})
+		all = append(all, scenario{axis: "objects", title: thousands(n) + " objects", spec: sized(n), sets: []string{setFlux}, tools: full, few: n > 5000})
 	}
 	quirkyThird := sized(b.objects)
 	quirkyThird.quirkyThird = true
@@ -141,7 +147,7 @@ func (b *bench) pick(tools []tool) []tool {
 
 // coldStart measures the process alone.
 func (b *bench) coldStart(ctx context.Context) (row, error) {
-	r := row{tool: "killick version (cold start)"}
+	r := row{tool: nameStart}
 	for range b.rounds * 4 {
 		result, err := execute(ctx, command{args: []string{b.killick, "version"}})
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/testenv"
 	"github.com/killick-dev/killick/internal/testenv/gitserver"
 )
@@ -89,16 +90,16 @@ func (s *stage) connect() error {
 	if s.relay, err = startRelay(server.Host); err != nil {
 		return err
 	}
-	config, err := clientcmd.LoadFromFile(s.cp.Kubeconfig())
+	loaded, err := clientcmd.LoadFromFile(s.cp.Kubeconfig())
 	if err != nil {
 		return err
 	}
-	for _, cluster := range config.Clusters {
+	for _, cluster := range loaded.Clusters {
 		cluster.Server = "https://" + s.relay.address()
 		cluster.TLSServerName = server.Hostname()
 	}
 	s.kubeconfig = filepath.Join(s.dir, "relay.kubeconfig")
-	return clientcmd.WriteToFile(*config, s.kubeconfig)
+	return clientcmd.WriteToFile(*loaded, s.kubeconfig)
 }
 
 func (s *stage) close() error {
@@ -114,6 +115,9 @@ func (s *stage) close() error {
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
+
+// stateNamespace is where killick keeps its state when no flag says otherwise.
+const stateNamespace = config.DefaultStateNamespace
 
 // Sets and the field managers that made them.
 const (
@@ -243,8 +247,38 @@ func (s *stage) scrape(ctx context.Context) (requests, error) {
 	return readRequests(stream)
 }
 
+// stateVersions are the versions of the objects in which Killick keeps its state.
+func (s *stage) stateVersions(ctx context.Context) (map[string]string, error) {
+	found, err := s.cp.Client().CoreV1().ConfigMaps(stateNamespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading Killick's state: %w", err)
+	}
+	versions := map[string]string{}
+	for _, one := range found.Items {
+		versions[one.Name] = one.ResourceVersion
+	}
+	return versions, nil
+}
+
+// written counts what is new, gone or of another version.
+func written(before, after map[string]string) int {
+	count := 0
+	for name, version := range after {
+		if before[name] != version {
+			count++
+		}
+	}
+	for name := range before {
+		if after[name] == "" {
+			count++
+		}
+	}
+	return count
+}
+
 // reading is the state of all counters at one moment.
 type reading struct {
+	state    map[string]string
 	requests requests
 	bytes    int64
 	cpu      time.Duration
@@ -252,6 +286,9 @@ type reading struct {
 
 // before reads the counters, the CPU last: scraping costs some.
 func (s *stage) before(ctx context.Context) (r reading, err error) {
+	if r.state, err = s.stateVersions(ctx); err != nil {
+		return r, err
+	}
 	if r.requests, err = s.scrape(ctx); err != nil {
 		return r, err
 	}
@@ -293,9 +330,13 @@ func (s *stage) measure(ctx context.Context, t tool) (sample, outcome, error) {
 	if err != nil {
 		return sample{}, outcome{}, err
 	}
+	state, err := s.stateVersions(ctx)
+	if err != nil {
+		return sample{}, outcome{}, err
+	}
 	return sample{
 		wall: result.Wall, cpu: result.CPU, rss: result.RSS, serverCPU: after - before.cpu,
-		requests: counts.minus(before.requests), bytes: bytes - before.bytes,
+		requests: counts.minus(before.requests), own: written(before.state, state), bytes: bytes - before.bytes,
 	}, result, nil
 }
 

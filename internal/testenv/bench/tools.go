@@ -82,6 +82,7 @@ var ablations = []struct{ mode, name string }{
 const (
 	nameIdle    = "**killick run**, idle skip"
 	nameDefault = "**killick run**"
+	nameStart   = "killick version (cold start)"
 	nameMemo    = "killick, T1 + T2 (memo)"
 	nameAudit   = "killick, T1 + T2, five minutes later, with the audit"
 	nameFlux4   = "fluxcd/pkg/ssa Diff, concurrency 4"
