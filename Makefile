@@ -50,7 +50,8 @@ controlplane: ## build and cache etcd, the API server and its controllers (minut
 bench: build controlplane ## measure speed and memory beside the peers (BENCH_FLAGS=-help lists the flags)
 	@mkdir -p bin/peers
 	cd internal/testenv/bench && $(GO) build -o ../../../bin/bench . && $(GO) build -o ../../../bin/peers/ ./flux ./plain
-	cd internal/testenv/bench/argo && $(GO) build -o ../../../../bin/peers/argo .
+	@rm -f bin/peers/argo
+	cd internal/testenv/bench/argo && $(GO) build -o ../../../../bin/peers/argo . || echo "gitops-engine could not be built: it is left out"
 	bin/bench $(BENCH_FLAGS)
 
 fuzz: controlplane ## run every fuzz target for FUZZTIME (30s), then the oracle's ORACLE_CASES (20000)

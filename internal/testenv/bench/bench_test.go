@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -555,6 +556,60 @@ func TestSlotsAreKillicks(t *testing.T) {
 	}
 	if due := slotsDue(at, slotAfter(at)); due != 1 {
 		t.Errorf("after the wait, %d slots are due", due)
+	}
+}
+
+func TestPeersThatAreNotThere(t *testing.T) {
+	const leftOut = "gitops-engine could not be built: left out"
+	for _, c := range []struct {
+		name  string
+		built bool
+		peers []string
+		argo  bool
+		said  bool
+	}{
+		{"built", true, []string{"killick", "argo"}, true, false},
+		{"not built", false, []string{"killick", "argo"}, false, true},
+		{"not built and not asked for", false, []string{"killick"}, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := bench{bin: t.TempDir(), killick: "/nonexistent", peers: c.peers}
+			if c.built {
+				if err := os.WriteFile(filepath.Join(b.bin, "argo"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said := b.conditions(t.Context())
+			if slices.Contains(said, leftOut) != c.said || b.wantsSet(setArgo) != c.argo || b.wants(argoLegacy()) != c.argo {
+				t.Errorf("peers %v after %q", b.peers, said)
+			}
+		})
+	}
+}
+
+// TestMakeBench runs the target with a go command that builds everything but
+// gitops-engine, whose module cannot always be had.
+func TestMakeBench(t *testing.T) {
+	dir := t.TempDir()
+	makefile := must(os.ReadFile("../../../Makefile"))(t)
+	for path, text := range map[string]string{
+		"Makefile":                            string(makefile),
+		"internal/testenv/bench/argo/main.go": "",
+		"bin/peers/argo":                      "of an earlier build",
+		"bin/bench":                           "#!/bin/sh\necho measured\n",
+		"go":                                  "#!/bin/sh\ncase $PWD in */argo) exit 1;; esac\n",
+	} {
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said, err := exec.CommandContext(t.Context(), "make", "-C", dir, "bench", "GO="+filepath.Join(dir, "go"), "VERSION=x").CombinedOutput()
+	if err != nil || !bytes.Contains(said, []byte("\nmeasured\n")) {
+		t.Errorf("make bench: %v\n%s", err, said)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "bin/peers/argo")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the peer of an earlier build is left: %v", err)
 	}
 }
 

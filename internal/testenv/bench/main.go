@@ -38,7 +38,7 @@ func main() {
 	var b bench
 	var axes, peers string
 	flag.StringVar(&b.killick, "killick", "bin/killick", "the killick `binary` to measure")
-	flag.StringVar(&b.bin, "bin", "bin/peers", "`folder` of the peers' binaries: flux, argo, plain")
+	flag.StringVar(&b.bin, "bin", "bin/peers", "`folder` of the peers' binaries: flux, plain, and argo where it could be built")
 	flag.IntVar(&b.objects, "objects", 5000, "`objects` of the base workload")
 	flag.IntVar(&b.rounds, "rounds", 5, "how often each thing is measured; what takes long, fewer times")
 	flag.StringVar(&axes, "axis", strings.Join(axisNames, ","), "what to vary, divided by commas")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -381,6 +382,10 @@ func (b *bench) conditions(ctx context.Context) []string {
 	} else {
 		b.peers = slices.DeleteFunc(b.peers, func(name string) bool { return name == "kubectl" })
 		said = append(said, "kubectl is not installed: left out")
+	}
+	if _, err := os.Stat(filepath.Join(b.bin, "argo")); err != nil && slices.Contains(b.peers, "argo") {
+		b.peers = slices.DeleteFunc(b.peers, func(name string) bool { return name == "argo" })
+		said = append(said, "gitops-engine could not be built: left out")
 	}
 	return said
 }
