@@ -53,6 +53,7 @@ type place struct {
 	versions  map[string]string // what remember saw
 	made      []*unstructured.Unstructured
 	offset    time.Duration // of the clock
+	tape      *tape         // nil until a script records
 
 	mu   sync.Mutex
 	said bytes.Buffer // everything any killick printed, wrote or sent
@@ -163,6 +164,9 @@ func (p *place) remove(ctx context.Context) error {
 	}
 	for _, name := range []string{p.namespace, p.state} {
 		wrong = append(wrong, present(p.cp.Client().CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})))
+	}
+	if p.tape != nil {
+		p.tape.server.Close()
 	}
 	if p.git != nil {
 		wrong = append(wrong, p.git.Close())

@@ -44,7 +44,8 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"clock":     clockVerb, // clock DURATION: killick's clock goes ahead by so much
 	"replace":   replaceVerb,
 	"webhook":   webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
-	"refused":   refusedVerb, // refused FILE: waits until the API server refuses to create what the file says
+	"refused":   refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says
+	"requests":  requestsVerb, // requests record, and then requests cluster|git: prints and forgets what killick asked for
 }
 
 func placeOf(ts *testscript.TestScript) *place { return ts.Value(placeKey{}).(*place) }
