@@ -1,6 +1,11 @@
 package reconcile_test
 
 import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +67,70 @@ func TestMemoSparesTheQuestion(t *testing.T) {
 	asked("the cache is lost", 1)
 	asked("and written again", 0)
 }
+
+// TestSteadyStateRequests: the whole list of what a run asks for where nothing
+// moved. No schema, no object by itself and no dry-run; one LIST per kind for all
+// apps, and one of autoscalers and of namespaces, which carry no label.
+func TestSteadyStateRequests(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.app("blog")
+	s.commit(map[string]string{
+		"crd.yaml":         thingCRD,
+		"thing.yaml":       existing("$NS.example.com/v1", "Thing", "thing", "spec: {words: [a, b]}"),
+		"web.yaml":         existing("apps/v1", "Deployment", "web", quirky),
+		"map.yaml":         existing("v1", "ConfigMap", "map", "data: {a: b}"),
+		"blog/posts.yaml":  existing("v1", "ConfigMap", "posts", "data: {a: b}"),
+		"blog/second.yaml": existing("v1", "ConfigMap", "second", "data: {a: b}"),
+	})
+	s.converge()
+	s.cluster.Eventually(t, "the controllers are done", func(context.Context) error {
+		status, _ := s.value("apps/v1 Deployment web", "status").(map[string]any)
+		if fmt.Sprint(status["observedGeneration"]) != fmt.Sprint(s.value("apps/v1 Deployment web", "metadata generation")) ||
+			!strings.Contains(fmt.Sprint(status["conditions"]), "NewReplicaSetAvailable") {
+			return fmt.Errorf("the Deployment's status is %v", status)
+		}
+		return nil
+	})
+	s.quiet("and what they left is on record")
+
+	selected := "?labelSelector=applyset.kubernetes.io/part-of&limit=500"
+	want := []string{
+		"GET /version", "GET /api/v1/namespaces/kube-system", "GET /api", "GET /apis",
+		"GET /api/v1/namespaces/$STATE/secrets/killick-key",
+		"GET /api/v1/namespaces/$STATE/configmaps?labelSelector=app.kubernetes.io/managed-by=killick&limit=500",
+		"GET /api/v1/namespaces?limit=500", "GET /apis/autoscaling/v2/horizontalpodautoscalers?limit=500",
+		"GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions" + selected, "GET /apis/$NS.example.com/v1/things" + selected,
+		"GET /apis/apps/v1/deployments" + selected, "GET /api/v1/configmaps" + selected,
+	}
+	slices.Sort(want)
+	for _, s.trust = range []drift.Trust{drift.TrustMemo, drift.TrustIdle} {
+		tape := s.record()
+		s.run().silent("nothing moved")
+		if diff := cmp.Diff(want, s.asked(tape)); diff != "" {
+			t.Errorf("trust %s: the requests (-want +got):\n%s", s.trust, diff)
+		}
+	}
+}
+
+// asked is all that a tape holds, sorted; the further pages of a LIST are left out,
+// since other tests fill this cluster too.
+func (s *site) asked(t *tape) []string {
+	var lines []string
+	for _, line := range t.sent {
+		words, err := url.QueryUnescape(timeout.ReplaceAllString(line, ""))
+		if err != nil {
+			s.Fatal(err)
+		}
+		if !strings.Contains(words, "continue=") {
+			lines = append(lines, strings.NewReplacer(s.ns, "$NS", s.state, "$STATE").Replace(words))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+var timeout = regexp.MustCompile(`[?&]timeout=[0-9a-z]+$`)
 
 func TestMemoIsNoProofOfWhatMoved(t *testing.T) {
 	t.Parallel()
