@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -214,29 +215,61 @@ func TestInventoryWriteWithUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Throttled requests wait as long as they are told to, and are then done.
+// Throttled requests of every sort wait as long as they are told to, and are then
+// done.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	e := newEnv(t)
-	var refused time.Time
-	var waited time.Duration
-	lines := &wire{before: func(r *http.Request) (*http.Response, error) {
-		if !strings.Contains(r.URL.Path, "/configmaps") || waited != 0 {
-			return nil, nil
+	applied := e.object(configMap("applied"))
+	live := e.apply(e.admin, applied)
+	isDry := func(r *http.Request) bool { return r.Method == http.MethodPatch && r.URL.Query().Has("dryRun") }
+	observe := func(client *Client) error {
+		o := e.observe(client, drift.Want{App: drift.App{Name: "shop"}, Objects: []drift.Object{applied}}).Objects[0]
+		if o.State != drift.Present || o.Prediction != drift.ByDryRun {
+			return fmt.Errorf("state %v, prediction %v: %w", o.State, o.Prediction, o.Err)
 		}
-		if refused.IsZero() {
-			refused = time.Now()
-			return answer(r, 429, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"TooManyRequests","code":429,"message":"slow down"}`, "Retry-After", "1"), nil
-		}
-		waited = time.Since(refused)
-		return nil, nil
-	}}
-	client := e.connect(Options{Transport: lines.wrap})
-	object := e.object(configMap("a"))
-	if o := client.Get(e.ctx, drift.App{}, object.ID, "v1"); o.State != drift.Absent || o.Err != nil {
-		t.Errorf("state %v, %v", o.State, o.Err)
+		return nil
 	}
-	if waited < time.Second {
-		t.Errorf("asked again after %v", waited)
+	for _, c := range []struct {
+		why   string
+		match func(*http.Request) bool
+		call  func(*Client) error
+	}{
+		{"GET", func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/configmaps/applied") }, func(client *Client) error {
+			return client.Get(e.ctx, drift.App{}, applied.ID, "v1").Err
+		}},
+		{"LIST", func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/configmaps") }, observe},
+		{"dry-run", isDry, observe},
+		{"create", isApply, func(client *Client) error {
+			_, err := client.Apply(e.ctx, drift.ApplyRequest{Object: e.object(configMap("created"))})
+			return err
+		}},
+		{"update", isApply, func(client *Client) error {
+			_, err := client.Apply(e.ctx, update(applied, live))
+			return err
+		}},
+		{"delete", isDelete, func(client *Client) error {
+			return client.Delete(e.ctx, drift.DeleteRequest{ID: applied.ID, Version: "v1", UID: uidOf(live), ResourceVersion: versionOf(live)})
+		}},
+	} {
+		var refused time.Time
+		var waited time.Duration
+		lines := &wire{before: func(r *http.Request) (*http.Response, error) {
+			if !c.match(r) || waited != 0 {
+				return nil, nil
+			}
+			if refused.IsZero() {
+				refused = time.Now()
+				return answer(r, 429, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"TooManyRequests","code":429,"message":"slow down"}`, "Retry-After", "1"), nil
+			}
+			waited = time.Since(refused)
+			return nil, nil
+		}}
+		if err := c.call(e.connect(Options{Transport: lines.wrap})); err != nil {
+			t.Errorf("%s: %v", c.why, err)
+		}
+		if waited < time.Second {
+			t.Errorf("%s: asked again after %v", c.why, waited)
+		}
 	}
 }
 
