@@ -48,7 +48,8 @@ type happening struct {
 	op   string // change, add, remove, reorder
 	edit func(object map[string]any)
 	want []string // "op path", the manager is the way's
-	// nobody says that a field of want has no manager, and why.
+	// nobody says that the fields of want have no manager, and why; with noOwner,
+	// those that are removed.
 	nobody string
 }
 
@@ -72,8 +73,16 @@ var ways = []way{
 		return s.raw(kind, "kubectl-edit", c.ref(), patch, err)
 	}},
 	{"patch", "kubectl-patch", "interactive", func(s *site, c cell, live map[string]any) error {
+		kind, patch, err := twoWay(live, c.edited(live)) // --type strategic is the default, which no CRD takes
+		return s.raw(kind, "kubectl-patch", c.ref(), patch, err)
+	}},
+	{"merge-patch", "kubectl-patch", "interactive", func(s *site, c cell, live map[string]any) error {
 		patch, err := merging2(live, c.edited(live))
 		return s.raw(types.MergePatchType, "kubectl-patch", c.ref(), patch, err)
+	}},
+	{"json-patch", "kubectl-patch", "interactive", func(s *site, c cell, live map[string]any) error {
+		patch, err := json.Marshal(operations("", live, c.edited(live)))
+		return s.raw(types.JSONPatchType, "kubectl-patch", c.ref(), patch, err)
 	}},
 	{"replace", "kubectl-replace", "interactive", func(s *site, c cell, live map[string]any) error {
 		resource, _ := s.resource(c.ref())
@@ -204,6 +213,7 @@ var shapes = []shape{
 		{"reorder", listing(turned, inApp("env")...), []string{"replace " + templated + "/env"}, orderOnly},
 	}},
 	{"set", things, "spec: {words: [one, two]}", []happening{
+		{"change", putting("three", "spec", "words", 1), []string{"add /spec/words/[=three]", "remove /spec/words/[=two]"}, noOwner},
 		{"add", listing(with("three"), "spec", "words"), []string{"add /spec/words/[=three]"}, ""},
 		{"remove", listing(withoutLast, "spec", "words"), []string{"remove /spec/words/[=two]"}, noOwner},
 		{"reorder", listing(turned, "spec", "words"), []string{"replace /spec/words"}, orderOnly},
@@ -234,18 +244,48 @@ var shapes = []shape{
 	}},
 }
 
-// cells is the whole product. What makes no sense is left out by a rule that says
-// why; what makes sense and changes nothing stays, and must be silent.
+var happenings = []string{"change", "add", "remove", "reorder"}
+
+// omission leaves out part of the product; "" stands for every way, shape or op.
+type omission struct{ way, shape, op, why string }
+
+var omissions = []omission{
+	{shape: "scalar", op: "reorder", why: "one value has no order"},
+	{shape: "replicas", op: "reorder", why: "one value has no order"},
+	{shape: "replicas", op: "remove", why: "the server puts its default in the place: a change"},
+	{shape: "replicas", op: "add", why: "where Git names none the server's default is there already: TestScaledByHandWhereGitNamesNoReplicas"},
+	{shape: "map", op: "reorder", why: "a map has no order"},
+	{shape: "int-or-string", op: "reorder", why: "one value has no order"},
+	{shape: "int-or-string", op: "add", why: "the shape of its own that Git leaves out"},
+	{shape: "int-or-string left out", op: "change", why: "nothing is there"},
+	{shape: "int-or-string left out", op: "remove", why: "nothing is there"},
+	{shape: "int-or-string left out", op: "reorder", why: "nothing is there"},
+	{shape: "quantity", op: "reorder", why: "one value has no order"},
+	{way: "scale", why: "it touches replicas and nothing else"}, // unless the shape has a cell for it
+}
+
+func (o omission) covers(w way, sh shape, op string) bool {
+	if o.way == "scale" && sh.name == "replicas" {
+		return false
+	}
+	return (o.way == "" || o.way == w.name) && (o.shape == "" || o.shape == sh.name) && (o.op == "" || o.op == op)
+}
+
+// cells is the whole product without the omissions. What makes sense and changes
+// nothing stays, and must be silent.
 func cells() []cell {
 	var all []cell
 	for _, w := range ways {
 		for _, sh := range shapes {
 			for _, h := range sh.ops {
-				c := cell{way: w, shape: sh, happening: h}
-				if w.name == "scale" && sh.name != "replicas" {
-					continue // scale touches replicas and nothing else
+				if slices.ContainsFunc(omissions, func(o omission) bool { return o.covers(w, sh, h.op) }) {
+					continue
 				}
-				if w.name == "server-side" && h.op == "remove" && sh.name != "atomic list" {
+				c := cell{way: w, shape: sh, happening: h}
+				if w.name == "server-side" {
+					c.want = slices.DeleteFunc(slices.Clone(h.want), func(line string) bool { return strings.HasPrefix(line, "remove ") })
+				}
+				if len(c.want) == 0 {
 					c.silent = "an apply that leaves out what somebody else owns takes nothing away"
 				}
 				all = append(all, c)
@@ -253,6 +293,41 @@ func cells() []cell {
 		}
 	}
 	return all
+}
+
+// TestMatrixIsWhole: each way, on each shape, with each thing that can happen, is
+// either tested once or left out for a reason; and no reason is there for nothing.
+func TestMatrixIsWhole(t *testing.T) {
+	t.Parallel()
+	tested := map[string]int{}
+	for _, c := range cells() {
+		tested[c.way.name+" × "+c.shape.name+" × "+c.op]++
+	}
+	used := map[omission]bool{}
+	for _, w := range ways {
+		for _, sh := range shapes {
+			for _, op := range happenings {
+				name, omitted := w.name+" × "+sh.name+" × "+op, 0
+				for _, o := range omissions {
+					if o.covers(w, sh, op) {
+						used[o], omitted = true, 1
+					}
+				}
+				if tested[name]+omitted != 1 {
+					t.Errorf("%s: tested %d times, and omitted %d times", name, tested[name], omitted)
+				}
+				delete(tested, name)
+			}
+		}
+	}
+	if len(tested) > 0 {
+		t.Errorf("outside the product: %v", tested)
+	}
+	for _, o := range omissions {
+		if !used[o] {
+			t.Errorf("nothing is omitted by %+v", o)
+		}
+	}
 }
 
 // edited is a copy of an object with the change made.
@@ -267,11 +342,11 @@ func (c cell) edited(object map[string]any) map[string]any {
 func (c cell) expected() []string {
 	var lines []string
 	for _, field := range c.want {
-		manager, class := c.manager, c.class
-		if c.nobody != "" {
-			manager, class = "", ""
+		manager, class, note := c.manager, c.class, ""
+		if c.nobody != "" && (c.nobody != noOwner || strings.HasPrefix(field, "remove ")) {
+			manager, class, note = "", "", c.nobody
 		}
-		lines = append(lines, fmt.Sprintf("%s by %q (%s), live; %s", field, manager, class, c.nobody))
+		lines = append(lines, fmt.Sprintf("%s by %q (%s), live; %s", field, manager, class, note))
 	}
 	return lines
 }
@@ -351,13 +426,6 @@ func TestMatrix(t *testing.T) {
 		r.warned("one apply took a field without changing it", "PodTemplate "+s.ns+"/server-side-quantity-remove: "+
 			`another manager took ownership of fields with equal values: "deploy-script"`)
 	}
-	seen := map[string]bool{}
-	for _, c := range all {
-		seen[c.way.name+c.op] = true
-	}
-	if want := 5*4 + 1; len(seen) != want {
-		t.Errorf("%d of %d combinations of way and happening: %v", len(seen), want, slices.Sorted(maps.Keys(seen)))
-	}
 }
 
 // raw sends a patch whose making may have failed.
@@ -405,6 +473,54 @@ func merging2(before, after map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	return jsonmergepatch.CreateThreeWayJSONMergePatch(old, next, old)
+}
+
+// operations are a JSON patch, down to the values that differ.
+func operations(at string, before, after any) []map[string]any {
+	var found []map[string]any
+	switch after := after.(type) {
+	case map[string]any:
+		before, ok := before.(map[string]any)
+		if !ok {
+			break
+		}
+		names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			path := at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+			old, had := before[name]
+			next, has := after[name]
+			switch {
+			case !has:
+				found = append(found, map[string]any{"op": "remove", "path": path})
+			case !had:
+				found = append(found, map[string]any{"op": "add", "path": path, "value": next})
+			default:
+				found = append(found, operations(path, old, next)...)
+			}
+		}
+		return found
+	case []any:
+		before, ok := before.([]any)
+		if !ok {
+			break
+		}
+		for i := len(before) - 1; i >= len(after); i-- {
+			found = append(found, map[string]any{"op": "remove", "path": fmt.Sprintf("%s/%d", at, i)})
+		}
+		for i, next := range after {
+			if i >= len(before) {
+				found = append(found, map[string]any{"op": "add", "path": at + "/-", "value": next})
+				continue
+			}
+			found = append(found, operations(fmt.Sprintf("%s/%d", at, i), before[i], next)...)
+		}
+		return found
+	}
+	if !cmp.Equal(before, after) {
+		found = append(found, map[string]any{"op": "replace", "path": at, "value": after})
+	}
+	return found
 }
 
 func both(before, after map[string]any) (old, next []byte, err error) {
