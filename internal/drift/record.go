@@ -6,7 +6,7 @@ import "time"
 // moved, and can look after the cluster while Git does not answer.
 type Record struct {
 	// Basis names everything beside Git and the objects that a run depends on: the
-	// binary, the flags, what the cluster serves.
+	// binary, the flags that say what is read, what the cluster serves.
 	Basis string `json:"basis"`
 	// Tips are the commits that were read, by the repository's name in the config.
 	Tips map[string]string `json:"tips"`
