@@ -92,7 +92,14 @@ func TestSteadyStateRequests(t *testing.T) {
 		}
 		return nil
 	})
-	s.quiet("and what they left is on record")
+	s.quiet("what they left")
+	s.cluster.Eventually(t, "all of that is on record", func(context.Context) error {
+		tape := s.record()
+		if s.run(); len(tape.wrote) > 0 {
+			return fmt.Errorf("the run wrote %q", tape.wrote)
+		}
+		return nil
+	})
 
 	selected := "?labelSelector=applyset.kubernetes.io/part-of&limit=500"
 	want := []string{
