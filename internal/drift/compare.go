@@ -312,12 +312,8 @@ func elsewhere(entries []managed, apiVersion string) string {
 // explain adds cause, manager and time to raw differences.
 func (c Comparison) explain(found []rawChange, entries []managed, shape *fieldpath.Set) []FieldChange {
 	fields := make([]FieldChange, 0, len(found))
-	own := ownFields(entries)
 	for _, raw := range found {
-		by := owner(entries, shape, raw.path)
-		if raw.note == orderOnly {
-			by = managed{} // nobody owns an order
-		}
+		by, ours := holder(raw, entries, shape)
 		if wanted, ok := valueAt(c.Object.Manifest, raw.path); ok && raw.op == OpAdd {
 			raw.op, raw.desired = OpReplace, Clone(wanted) // Git's zero value, which the server does not store
 		}
@@ -325,13 +321,28 @@ func (c Comparison) explain(found []rawChange, entries []managed, shape *fieldpa
 			Path: pathOf(raw.path), Op: raw.op, Desired: raw.desired, Live: raw.live, Note: raw.note,
 			Manager: by.manager, ManagerClass: by.class, ManagerTime: by.time,
 		}
-		field.Cause, field.Note = c.cause(field, touches(own, shape, raw.path))
+		field.Cause, field.Note = c.cause(field, ours)
 		if field.Note == "" && field.Manager == "" && field.Op != OpRemove {
 			field.Note = elsewhere(entries, c.Object.Kind().APIVersion())
 		}
 		fields = append(fields, field)
 	}
 	return fields
+}
+
+// holder is the owner of what stands at a difference, and whether our own entry has
+// a part in it. Nobody owns an order. Of what is gone an entry may still name fields
+// below it: zero values, which the server took and never stored, so that nobody's
+// removal takes them out of the entry.
+func holder(raw rawChange, entries []managed, shape *fieldpath.Set) (managed, bool) {
+	switch {
+	case raw.note == orderOnly:
+		return managed{}, false
+	case raw.op == OpRemove:
+		naming := slices.DeleteFunc(slices.Clone(entries), func(entry managed) bool { return !entry.fields.Has(raw.path) })
+		return owner(naming, shape, raw.path), ownFields(entries).Has(raw.path)
+	}
+	return owner(entries, shape, raw.path), touches(ownFields(entries), shape, raw.path)
 }
 
 // cause is DESIGN §2's rule per field; the first match decides.

@@ -221,6 +221,46 @@ func TestCompareLists(t *testing.T) {
 
 // A set of values has a path element per value; finalizers are the one set that
 // every kind has, and Git may name some.
+// TestCompareHolders: whose a difference is, where an entry names a place and owns
+// nothing that stands there, or the other way round.
+func TestCompareHolders(t *testing.T) {
+	t.Parallel()
+	emptyValue := with(t, deploymentYAML, "image: registry.example.com/proxy:2.0.1", `env: [{name: MODE, value: ""}]`)
+	swapped := func(s *server) {
+		s.update("kubectl-edit", func(o map[string]any) {
+			ports, _ := ValueAt(o, at("spec ports"))
+			items := ports.([]any)
+			put(t, o, at("spec ports"), []any{items[1], items[0]})
+		})
+	}
+	renamed := func(s *server) {
+		s.update("mesh-operator", func(o map[string]any) {
+			put(t, o, at("spec template spec containers [name=proxy] name"), "side")
+		})
+	}
+	for _, c := range []comparing{
+		{name: "order by hand, and Git moved elsewhere", reason: "we own the elements and not their order, so it is not Git's alone", before: serviceYAML, memo: true,
+			edits: swapped, git: func(m string) string { return with(t, m, "selector: {app: web}", "selector: {app: shop}") },
+			want: Modified, cause: CauseBoth,
+			fields: []string{`replace spec.ports: [{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090},{"name":"http","port":80,"protocol":"TCP","targetPort":8080}] → [{"name":"http","port":80,"protocol":"TCP","targetPort":8080},{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090}], both (only the order of the elements differs)`,
+				`replace spec.selector: {"app":"web"} → {"app":"shop"}, git killick`}},
+		{name: "a renamed item with a value that is not stored", reason: "our entry still names the value below the old name, and nobody owns the item", before: emptyValue, memo: true,
+			edits: renamed, want: Modified, cause: CauseLive,
+			fields: []string{`remove spec.template.spec.containers[name=proxy]: null → {"env":[{"name":"MODE"}],"name":"proxy","resources":{},"terminationMessagePath":"/dev/termination-log"}, live (removed fields have no owner)`}},
+		{name: "the same, and Git moved elsewhere", reason: "somebody took the item away, so it is not Git's alone", before: emptyValue, memo: true,
+			edits: renamed, git: func(m string) string { return with(t, m, "replicas: 3", "replicas: 4") },
+			want: Modified, cause: CauseBoth,
+			fields: []string{"replace spec.replicas: 3 → 4, git killick",
+				`remove spec.template.spec.containers[name=proxy]: null → {"env":[{"name":"MODE"}],"name":"proxy","resources":{},"terminationMessagePath":"/dev/termination-log"}, both`}},
+		{name: "Git fills in what it named as empty", reason: "our own entry names that very field", before: emptyValue, memo: true,
+			git:  func(m string) string { return with(t, m, `value: ""`, "value: quiet") },
+			want: Modified, cause: CauseGit,
+			fields: []string{`remove spec.template.spec.containers[name=proxy].env[name=MODE].value: null → "quiet", git killick`}},
+	} {
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t) })
+	}
+}
+
 func TestCompareSets(t *testing.T) {
 	t.Parallel()
 	manifest := with(t, configMapYAML, "namespace: storefront}", "namespace: storefront, finalizers: [example.com/hold]}")
