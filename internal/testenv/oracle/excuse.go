@@ -132,20 +132,16 @@ func (t touched) filled(live map[string]any, shape *shape) bool {
 	return shape.sort == mapping && !shape.whole && len(fields) > 0
 }
 
-// invisible says that only the memo of the last confirmed state can see an edit:
-// the scale subresource leaves no managedFields entry when nobody owned the field.
-// And while the dry-run is refused there is no telling a map or list that Git
-// emptied from one that was always written empty and the server fills (strategy:
-// {}): only the schema knows.
+// invisible says that an edit cannot be seen without more than the object. A scaling
+// that leaves no entry is judged with the memo's row instead. And while the dry-run
+// is refused there is no telling a map or list that Git emptied from one that was
+// always written empty and the server fills (strategy: {}): only the schema knows.
 func (s *subject) invisible(t touched) bool {
-	want, named := s.script.kind.shape.get(s.object.Manifest, t.path)
+	want, _ := s.script.kind.shape.get(s.object.Manifest, t.path)
 	if s.seen.Predicted == nil && t.act == nil && (equal(want, map[string]any{}) || equal(want, []any{})) {
 		return true
 	}
-	if t.path.written().String() != "spec.replicas" {
-		return false
-	}
-	return !named && slices.ContainsFunc(s.done, func(a act) bool { return a.hand.way == scaling })
+	return t.path.written().Equal(replicas) && s.memoOnly()
 }
 
 // moved says that what Killick applied and what Git says differ at a path.
@@ -168,6 +164,11 @@ func alias(found, edited drift.Path) bool {
 	last := len(found) - 1
 	other, ok := companions[found[last]]
 	return ok && edited.HasPrefix(found[:last].Field(other))
+}
+
+// reaches says that what was touched may show at a reported place.
+func (t touched) reaches(found drift.Path) bool {
+	return overlap(found, t.path.written()) || alias(found, t.path.written()) || t.merged(found)
 }
 
 // merged says that an act may have merged its item with another one of the list:

@@ -64,7 +64,7 @@ func chooseHand(r *rand.Rand, k kind, e edit) hand {
 	h := hands[r.IntN(len(hands))]
 	switch h.way {
 	case scaling:
-		if !k.scalable || e.op != "change" || e.path.written().String() != "spec.replicas" {
+		if !k.scalable || e.op != "change" && e.op != "add" || e.path.written().String() != "spec.replicas" {
 			h = hand{"kubectl-edit", strategic}
 		}
 	case forcing, offering:

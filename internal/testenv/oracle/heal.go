@@ -26,6 +26,7 @@ const busyAttempts = 10
 
 // heal puts back what was found, as a run does.
 func (l *lab) heal(ctx context.Context, s *subject) error {
+	s.change = s.known()
 	if s.change.Type == drift.InSync || s.change.Type == drift.Unknown {
 		s.healed = s.change.Type == drift.InSync
 		return nil
@@ -46,6 +47,7 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 		if s.change, err = l.compare(ctx, s); err != nil {
 			return err
 		}
+		s.change = s.known()
 		after, err = l.write(ctx, s, decision)
 	}
 	if err != nil && s.meddled(func(drift.Path) bool { return true }) {
@@ -69,6 +71,14 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 		s.wrong("still differs", "%s, it is said", left[0])
 	}
 	return nil
+}
+
+// known is what a run knows that has the memo, where that is needed.
+func (s *subject) known() drift.Change {
+	if s.memoOnly() {
+		return s.recorded
+	}
+	return s.change
 }
 
 // write makes one write as reconcile's act does, of all that was found: what was

@@ -24,31 +24,35 @@ func (l *lab) compare(ctx context.Context, s *subject) (drift.Change, error) {
 	}
 }
 
-// compareOnce gives the error of a question that the server did not answer.
+// compareOnce gives the error of a question that the server did not answer. It
+// keeps what the same comparison finds with the memo's row.
 func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error) {
-	seen := s.seen
-	comparison := drift.Comparison{App: l.app, Object: s.object, Observation: seen, PartOf: l.partOf,
+	without := drift.Comparison{App: l.app, Object: s.object, Observation: s.seen, PartOf: l.partOf,
 		Family: map[string]string{l.partOf: appName},
 		Entry:  &drift.Entry{ID: s.object.ID, Version: s.object.Version, UID: s.uid}}
-	if seen.Predicted == nil && s.row.UID != "" {
+	with := without
+	if now, err := remembering(s.object.Manifest, s.seen.Live); err == nil && s.row.UID != "" {
+		with.Row, with.DesiredHash, with.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
+	}
+	change := drift.Compare(without)
+	s.recorded = drift.Compare(with)
+	if s.seen.Predicted == nil {
 		// Where the server does not say what it would store, the row tells that Git
 		// moved; where it does, what is found must not need a row.
-		now, err := remembering(s.object.Manifest, seen.Live)
-		if err == nil {
-			comparison.Row, comparison.DesiredHash, comparison.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
-		}
+		change = s.recorded
 	}
-	change := drift.Compare(comparison)
-	added := drift.Additions(change)
-	if len(added) == 0 || seen.Live == nil {
+	added := drift.Additions(s.recorded)
+	if len(added) == 0 || s.seen.Live == nil {
 		return change, nil
 	}
-	without, err := l.killick.DryRemove(ctx, l.app, change.ID, change.Version, seen.Live, added)
+	removed, err := l.killick.DryRemove(ctx, l.app, change.ID, change.Version, s.seen.Live, added)
 	if err != nil {
 		s.note("the additions cannot be removed: %v", err)
+		s.recorded = drift.Unremovable(s.recorded, err)
 		return drift.Unremovable(change, err), err
 	}
-	return drift.Restored(change, without), nil
+	s.recorded = drift.Restored(s.recorded, removed)
+	return drift.Restored(change, removed), nil
 }
 
 // judge compares what was found with what happened.
@@ -57,8 +61,8 @@ func (l *lab) judge(ctx context.Context, s *subject) error {
 	if s.change, err = l.compare(ctx, s); err != nil {
 		return err
 	}
-	for _, f := range s.change.Fields {
-		s.note("found %s %s: %s → %s by %q", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager)
+	for _, f := range s.recorded.Fields {
+		s.note("found %s %s: %s → %s by %q, cause %s", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager, f.Cause)
 	}
 	if s.change.Err != nil {
 		s.note("found error: %v", s.change.Err)
@@ -87,6 +91,9 @@ func (l *lab) judge(ctx context.Context, s *subject) error {
 		}
 	}
 	s.judgeInvented()
+	s.judgeRecorded()
+	s.judgeFields(s.change, s.seen.Predicted == nil)
+	s.judgeFields(s.recorded, true)
 	for _, finding := range s.change.Findings {
 		if strings.HasPrefix(finding, "admission ") {
 			s.wrong("invented", "nothing mutates here: %s", finding)
@@ -131,34 +138,6 @@ func (s *subject) judgeProof() {
 	again := drift.Compare(drift.Comparison{Object: s.object, Observation: byProof, Entry: &drift.Entry{UID: s.uid}})
 	if len(again.Fields) < len(s.change.Fields) {
 		s.wrong("false clean", "with the proof %d fields are found, with the dry-run %d", len(again.Fields), len(s.change.Fields))
-	}
-}
-
-// memoKey keys the digests of this program's own memo.
-var memoKey = []byte("the oracle's memo has no secrets!")
-
-// remembering is the memo row of what Killick's last apply stored. It has no
-// resourceVersion, so that the digest alone has to tell.
-func remembering(manifest, live map[string]any) (drift.Row, error) {
-	hash, err := drift.HashManifest(memoKey, manifest)
-	if err != nil {
-		return drift.Row{}, err
-	}
-	digest, err := drift.Noise{}.HashLive(memoKey, live)
-	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true}, err
-}
-
-// judgeMemo: where Git did not move, the memo must not settle an object at which
-// the comparison finds anything.
-func (s *subject) judgeMemo() {
-	belief := drift.Belief{Trust: drift.TrustMemo, Key: memoKey}
-	hash, err := drift.HashManifest(memoKey, s.object.Manifest)
-	if err != nil || hash != s.row.DesiredHash || belief.Settles(s.object, s.row, s.seen.Live, false) != drift.ByMemo {
-		return
-	}
-	s.recalled = true
-	for _, f := range s.change.Fields {
-		s.wrong("false clean", "the memo settles it, and the comparison finds %s %s", f.Op, f.Path)
 	}
 }
 
@@ -299,17 +278,44 @@ func (s *subject) judgeInvented() {
 	}
 	all := s.touches()
 	for _, f := range s.change.Fields {
-		excused := slices.ContainsFunc(all, func(t touched) bool {
-			return overlap(f.Path, t.path.written()) || alias(f.Path, t.path.written()) || t.merged(f.Path)
-		})
+		excused := slices.ContainsFunc(all, func(t touched) bool { return t.reaches(f.Path) })
 		for _, e := range s.edits() { // with it go the defaults below
 			excused = excused || overlap(f.Path, e.path.written())
 		}
 		if !excused && !s.moved(f.Path) {
 			s.wrong("invented", "%s %s: %s → %s by %q", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager)
 		}
+		if why := s.noDrift(f); why != "" {
+			s.wrong("invented", "%s %s: %s → %s by %q: %s", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager, why)
+		}
 	}
 	if s.seen.Predicted != nil && !s.same && len(s.change.Fields) == 0 {
 		s.wrong("missed", "the dry-run changes %s", strings.Join(differences(values(s.seen.Predicted), values(s.seen.Live), ""), ", "))
 	}
+}
+
+// noDrift says why a reported field is none, also where the script touched it: it
+// looks as Git says, or an apply leaves it as it is and nobody whose additions are
+// drift added it.
+//
+// Two things are reported all the same, both where Git dropped something: a pod's
+// serviceAccountName, which an apply leaves because the server keeps it under its
+// deprecated second name, and a map that loses its last member, of which an apply
+// makes null although Git's own would hold a default.
+func (s *subject) noDrift(f drift.FieldChange) string {
+	have, present := drift.ValueAt(s.seen.Live, f.Path)
+	want, wanted := drift.ValueAt(s.truth, f.Path)
+	dropped := s.gitMoved(f.Path)
+	kept := dropped && f.Path[len(f.Path)-1] == "serviceAccountName"
+	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
+	emptied := dropped && s.seen.Predicted != nil && (present != stays || !equal(have, will))
+	switch {
+	case present == wanted && equal(have, want) && !emptied:
+		return "Git says the same"
+	case f.Addition && !s.forgotten() && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
+		return "no person or program for people added it"
+	case s.same && !f.Addition && !kept:
+		return "an apply changes nothing"
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,9 @@ func settings(t *testing.T, live map[string]any, acts ...act) *subject {
 		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c", "uid": "1"}, "data": values}
 	}
 	s := &subject{script: script{kind: kinds()[0], first: data(map[string]any{"a": "x"}), acts: acts}, done: acts, uid: "1"}
+	for range acts {
+		s.before = append(s.before, data(map[string]any{"a": "x"}))
+	}
 	s.object = drift.Object{ID: drift.ID{Kind: "ConfigMap", Name: "c"}, Version: "v1", Manifest: data(map[string]any{"a": "x"})}
 	s.truth = data(map[string]any{"a": "x"})
 	s.seen = drift.Observation{ID: s.object.ID, State: drift.Present, Live: data(live), Predicted: s.truth, Prediction: drift.ByDryRun}
@@ -59,6 +63,91 @@ func TestOracleFindsFault(t *testing.T) {
 		s.judgeInvented()
 		if s.sort() != c.want {
 			t.Errorf("%s: %q, want %q: %v", c.reason, s.sort(), c.want, s.problems)
+		}
+	}
+}
+
+// TestOracleFindsFalseReport: a report that names the right place may still say
+// something false of it.
+func TestOracleFindsFalseReport(t *testing.T) {
+	edited := func(manager string) []act { return []act{by(manager, "change", "a", "y")} }
+	report := func(op drift.Op, manager string, class drift.Class, cause drift.Cause) drift.FieldChange {
+		return drift.FieldChange{Path: drift.Path{"data", "a"}, Op: op, Manager: manager, ManagerClass: class, Cause: cause}
+	}
+	removed := act{hand{"k9s", putting}, edit{op: "remove", path: path{}.field("data").field("a"), old: "x"}}
+	for _, c := range []struct {
+		reason   string
+		live     map[string]any
+		acts     []act
+		report   drift.FieldChange
+		recorded bool
+		want     string
+	}{
+		{"as it was", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpReplace, "k9s", drift.ClassInteractive, drift.CauseLive), false, ""},
+		{"another op", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpRemove, "k9s", drift.ClassInteractive, drift.CauseLive), false, "wrong op"},
+		{"another client", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpReplace, "curl", drift.ClassPipeline, drift.CauseLive), false, "wrong manager"},
+		{"no client", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpReplace, "", drift.ClassNone, drift.CauseLive), false, "wrong manager"},
+		{"another class", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpReplace, "k9s", drift.ClassPipeline, drift.CauseLive), false, "wrong class"},
+		{"another side", map[string]any{"a": "y"}, edited("k9s"), report(drift.OpReplace, "k9s", drift.ClassInteractive, drift.CauseGit), false, "wrong cause"},
+		{"another side, with a row", map[string]any{"a": "y"}, edited("curl"), report(drift.OpReplace, "curl", drift.ClassPipeline, drift.CauseGit), true, "wrong cause"},
+		{"a pipeline without a row: nothing tells", map[string]any{"a": "y"}, edited("curl"), report(drift.OpReplace, "curl", drift.ClassPipeline, drift.CauseGit), false, ""},
+		{"a removal has no owner", map[string]any{}, []act{removed}, report(drift.OpRemove, "", drift.ClassNone, drift.CauseLive), true, ""},
+		{"a removal with one", map[string]any{}, []act{removed}, report(drift.OpRemove, "k9s", drift.ClassInteractive, drift.CauseLive), true, "wrong manager"},
+	} {
+		s := settings(t, c.live, c.acts...)
+		s.judgeFields(drift.Change{Fields: []drift.FieldChange{c.report}}, c.recorded)
+		if s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", c.reason, s.sort(), c.want, s.problems)
+		}
+	}
+}
+
+// TestOracleFindsFalseDrift: a place that somebody touched may look as Git says.
+func TestOracleFindsFalseDrift(t *testing.T) {
+	report := drift.FieldChange{Path: drift.Path{"data", "a"}, Op: drift.OpReplace}
+	for reason, c := range map[string]struct {
+		live map[string]any
+		acts []act
+		f    drift.FieldChange
+		want string
+	}{
+		"edited":         {map[string]any{"a": "y"}, []act{by("k9s", "change", "a", "y")}, report, ""},
+		"edited back":    {map[string]any{"a": "x"}, []act{by("k9s", "change", "a", "y"), by("k9s", "change", "a", "x")}, report, "invented"},
+		"a hand's":       {map[string]any{"a": "x", "b": "y"}, []act{by("k9s", "add", "b", "y")}, drift.FieldChange{Path: drift.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, ""},
+		"a controller's": {map[string]any{"a": "x", "b": "y"}, []act{by("mesh-operator", "add", "b", "y")}, drift.FieldChange{Path: drift.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, "invented"},
+		"an apply no-op": {map[string]any{"a": "y"}, []act{by("k9s", "change", "a", "y")}, report, "invented"},
+	} {
+		s := settings(t, c.live, c.acts...)
+		s.change.Fields = []drift.FieldChange{c.f}
+		s.same = reason == "an apply no-op"
+		if s.judgeInvented(); s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
+		}
+	}
+}
+
+// TestOracleFindsMissingMemo: what only the memo's row can tell has to be told with it.
+func TestOracleFindsMissingMemo(t *testing.T) {
+	scaled := func(count int64) map[string]any {
+		return map[string]any{"metadata": map[string]any{"uid": "1"}, "spec": map[string]any{"replicas": count}}
+	}
+	found := []drift.FieldChange{{Path: replicas, Op: drift.OpAdd}}
+	for reason, c := range map[string]struct {
+		live          int64
+		with, without []drift.FieldChange
+		want          string
+	}{
+		"told": {3, found, nil, ""}, "not told": {3, nil, nil, "missed"},
+		"not scaled": {1, nil, nil, ""}, "told, and nobody scaled": {1, found, nil, "invented"},
+		"only told without the row": {1, nil, found, "missed"},
+	} {
+		s := settings(t, nil)
+		s.script.kind = kinds()[slices.IndexFunc(kinds(), func(k kind) bool { return k.name == "Deployment" })]
+		s.done = []act{scaleTo(c.live, s.script.kind, nil)}
+		s.seen.Live, s.row = scaled(c.live), drift.Row{UID: "1", Replicas: drift.Replicas(scaled(1))}
+		s.change.Fields, s.recorded.Fields = c.without, c.with
+		if s.judgeRecorded(); s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
 		}
 	}
 }

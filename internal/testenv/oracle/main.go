@@ -6,11 +6,24 @@
 // server's own dry-run; what an object should look like is what the server would
 // make of its manifest under another name. Checked are:
 //
-//   - the local proof: what drift.Proved calls clean, the dry-run leaves as it is;
-//   - the comparison: every scripted edit that still shows is found, with the
-//     client that made it, and nothing is found that nobody did;
+//   - the local proof and the memo: what drift.Proved calls clean, the dry-run
+//     leaves as it is, and what the memo settles, the comparison finds nothing in;
+//   - the comparison: every scripted edit that still shows is found, and nothing is
+//     found that nobody did, that looks as Git says, or that an apply leaves as it
+//     is and no person or program for people added. With the memo's row the same is
+//     found as without, and replicas scaled by hand where nobody owned them;
+//   - what is said of each field: its operation, its field manager and that
+//     manager's class, and which side moved. The manager is judged where the script
+//     and the object before and after each act say who wrote what stands there
+//     (subject.author lists what they leave open); the run prints how many those
+//     are. The side is judged where one side alone touched the place
+//     (subject.causes);
 //   - the healing: one take-over and one apply, as a run does them, put back
-//     everything, and a second look finds nothing.
+//     everything, and a second look finds nothing. A list in which a key stands
+//     twice may take two.
+//
+// Not judged are the wording of notes and findings, times, and what is done about
+// several objects at once.
 //
 // A case follows from its seed alone. What went wrong is printed with the seed
 // and the shortest script that still goes wrong:

@@ -79,22 +79,28 @@ func (s *shape) get(tree any, p path) (any, bool) {
 
 // at is get for a path in Killick's own form.
 func (s *shape) at(tree any, p drift.Path) (any, bool) {
+	v, _, found := s.follow(tree, p)
+	return v, found
+}
+
+// follow is at, with the shape of the value.
+func (s *shape) follow(tree any, p drift.Path) (any, *shape, bool) {
 	for _, name := range p {
 		e := element{name: name}
 		if items, isList := tree.([]any); isList {
 			i := slices.IndexFunc(items, func(item any) bool { return path{s.identity(item)}.written()[0] == name })
 			if i < 0 {
-				return nil, false
+				return nil, nil, false
 			}
 			e = s.identity(items[i])
 		}
 		v, ok := s.get(tree, path{e})
 		if !ok {
-			return nil, false
+			return nil, nil, false
 		}
 		tree, s = v, s.below(e)
 	}
-	return tree, true
+	return tree, s, true
 }
 
 // part is what a manifest names of a value.

@@ -68,6 +68,7 @@ func newScript(seed int64, only string) script {
 			s.acts = append(s.acts, act{chooseHand(r, s.kind, e), e})
 		}
 	}
+	afterActs := model
 	model = afterOwn
 	if r.IntN(100) < 25 && !s.back {
 		for range 1 + r.IntN(2) {
@@ -82,7 +83,19 @@ func newScript(seed int64, only string) script {
 			s.special = "" // without labels the server gives them their template's
 		}
 	}
+	if s.kind.scalable && r.IntN(4) == 0 {
+		s.acts = append(s.acts, scaleTo(int64(r.IntN(4)), s.kind, afterActs))
+	}
 	return s
+}
+
+// scaleTo is kubectl scale, of an object that names replicas or not.
+func scaleTo(count int64, k kind, tree any) act {
+	e := edit{op: "add", path: path{}.field("spec").field("replicas"), value: count}
+	if old, named := k.shape.get(tree, e.path); named {
+		e.op, e.old = "change", old
+	}
+	return act{hand{"kubectl-scale", scaling}, e}
 }
 
 // fit makes the parts of a manifest fit together.

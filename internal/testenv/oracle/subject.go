@@ -21,23 +21,27 @@ import (
 type subject struct {
 	script
 	endpoint
-	object   drift.Object   // what Git says, labelled
-	truth    map[string]any // what the server makes of it under another name
-	uid      string         // of the object that Killick applied
-	row      drift.Row      // its memo
-	done     []act          // the acts that the server took
+	object   drift.Object     // what Git says, labelled
+	truth    map[string]any   // what the server makes of it under another name
+	uid      string           // of the object that Killick applied
+	row      drift.Row        // its memo
+	done     []act            // the acts that the server took
+	before   []map[string]any // the object before each of them
 	trace    []string
 	invalid  error // the server does not take the manifest: the case says nothing
 	problems []problem
 
-	seen     drift.Observation
-	change   drift.Change
-	proved   bool
-	recalled bool   // the memo settles it
-	unowned  bool   // nobody owns anything: the last entry's last field was taken away
-	same     bool   // the dry-run changes nothing, not even ownership
-	withheld string // why nothing was healed
-	healed   bool
+	seen               drift.Observation
+	change             drift.Change
+	recorded           drift.Change // with the memo's row
+	proved             bool
+	recalled           bool   // the memo settles it
+	unowned            bool   // nobody owns anything: the last entry's last field was taken away
+	same               bool   // the dry-run changes nothing, not even ownership
+	withheld           string // why nothing was healed
+	healed             bool
+	scaled             bool // by hand, and only the memo can tell
+	judged, attributed int  // reported fields, and those whose author is known
 }
 
 // problem is something that is not as it must be.
@@ -182,6 +186,10 @@ func (l *lab) play(ctx context.Context, s *subject) error {
 		}
 	}
 	for _, a := range s.acts {
+		before, err := s.resource.Get(ctx, s.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
 		refused, err := s.do(ctx, a)
 		if err != nil {
 			return err
@@ -190,7 +198,7 @@ func (l *lab) play(ctx context.Context, s *subject) error {
 			s.note("refused %s: %v", a.edit, refused)
 			continue
 		}
-		s.done = append(s.done, a)
+		s.done, s.before = append(s.done, a), append(s.before, before.Object)
 	}
 	return s.afterwards(ctx, last)
 }
@@ -243,7 +251,7 @@ func (s *subject) afterwards(ctx context.Context, last drift.Object) error {
 			return err
 		}
 		tree := &unstructured.Unstructured{Object: drift.CloneMap(last.Manifest)}
-		_, err := s.resource.Create(ctx, tree, metav1.CreateOptions{FieldManager: "kubectl-create"})
+		_, err := s.resource.Create(ctx, tree, metav1.CreateOptions{FieldManager: recreator})
 		return err
 	case "unlabel":
 		body := fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, drift.LabelPartOf)

@@ -17,6 +17,7 @@ type tally struct {
 	cases, invalid, edited, acts, refused int
 	same, proved, recalled                int
 	modified, healed                      int
+	judged, attributed, scaled            int
 	kinds                                 map[string]int
 	problems                              map[string]int
 	withheld                              map[string]int
@@ -42,6 +43,11 @@ func (t *tally) add(s *subject) {
 	if len(s.done)+len(s.git)+len(s.newer) > 0 || s.special != "" {
 		t.edited++
 	}
+	t.judged += s.judged
+	if s.scaled {
+		t.scaled++
+	}
+	t.attributed += s.attributed
 	if s.same {
 		t.same++
 	}
@@ -83,7 +89,9 @@ func (t *tally) print(out io.Writer, took time.Duration) {
 		t.cases, len(t.kinds), took.Round(time.Millisecond), float64(t.cases)/took.Seconds(), t.invalid)
 	fmt.Fprintf(out, "%d edited, by %d acts (%d refused); %d differed, %d were put back\n", t.edited, t.acts, t.refused, t.modified, t.healed)
 	fmt.Fprintf(out, "the dry-run changed nothing in %d, %d of which were proved locally; the memo settled %d\n", t.same, t.proved, t.recalled)
-	for _, sort := range []string{"false clean", "missed", "invented", "not healed", "still differs", "not converged", "wrong value"} {
+	fmt.Fprintf(out, "%d fields were reported, the manager of %d of which the script knows; %d were scaled where only the memo tells\n",
+		t.judged, t.attributed, t.scaled)
+	for _, sort := range []string{"false clean", "missed", "invented", "wrong op", "wrong manager", "wrong class", "wrong cause", "not healed", "still differs", "not converged", "wrong value"} {
 		fmt.Fprintf(out, "%6d %s\n", t.problems[sort], sort)
 	}
 	withheld := 0

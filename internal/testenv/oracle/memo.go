@@ -1,0 +1,77 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// memoKey keys the digests of this program's own memo.
+var memoKey = []byte("the oracle's memo has no secrets!")
+
+// remembering is the memo row of what Killick's last apply stored. It has no
+// resourceVersion, so that the digest alone has to tell.
+func remembering(manifest, live map[string]any) (drift.Row, error) {
+	hash, err := drift.HashManifest(memoKey, manifest)
+	if err != nil {
+		return drift.Row{}, err
+	}
+	digest, err := drift.Noise{}.HashLive(memoKey, live)
+	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live)}, err
+}
+
+// judgeMemo: where Git did not move, the memo must not settle an object at which
+// the comparison finds anything.
+func (s *subject) judgeMemo() {
+	belief := drift.Belief{Trust: drift.TrustMemo, Key: memoKey}
+	hash, err := drift.HashManifest(memoKey, s.object.Manifest)
+	if err != nil || hash != s.row.DesiredHash || belief.Settles(s.object, s.row, s.seen.Live, false) != drift.ByMemo {
+		return
+	}
+	s.recalled = true
+	for _, f := range s.recorded.Fields {
+		s.wrong("false clean", "the memo settles it, and the comparison finds %s %s", f.Op, f.Path)
+	}
+}
+
+var replicas = drift.Path{"spec", "replicas"}
+
+// judgeRecorded: with the memo's row the same is found as without, and replicas
+// that were scaled by hand where nobody owned them.
+func (s *subject) judgeRecorded() {
+	s.scaled = s.memoOnly()
+	has := func(change drift.Change, at drift.Path) bool {
+		return slices.ContainsFunc(change.Fields, func(f drift.FieldChange) bool { return f.Path.Equal(at) })
+	}
+	for _, f := range s.change.Fields {
+		if !has(s.recorded, f.Path) {
+			s.wrong("missed", "%s %s is not found with the memo's row", f.Op, f.Path)
+		}
+	}
+	for _, f := range s.recorded.Fields {
+		if !has(s.change, f.Path) && !(s.scaled && f.Path.Equal(replicas)) {
+			s.wrong("invented", "%s %s is only found with the memo's row", f.Op, f.Path)
+		}
+	}
+	if s.scaled && !has(s.recorded, replicas) {
+		s.wrong("missed", "somebody scaled it, and the memo's row does not tell")
+	}
+}
+
+// memoOnly says that the object was scaled by hand, that nobody owns its replicas and
+// Git names none: the scale subresource leaves no managedFields entry where nobody
+// owned the field, so only the memo can tell. After a reset nobody owns anything.
+func (s *subject) memoOnly() bool {
+	now := drift.Replicas(s.seen.Live)
+	_, named := s.script.kind.shape.at(s.object.Manifest, replicas)
+	if named || now == nil || s.row.Replicas == nil || *now == *s.row.Replicas || s.row.UID != drift.UIDOf(s.seen.Live) {
+		return false
+	}
+	scaled := false
+	for i, a := range s.done {
+		if overlap(a.edit.path.written(), replicas) {
+			scaled = s.special == "reset" || a.hand.way == scaling && s.unrecorded(i)
+		}
+	}
+	return scaled
+}
