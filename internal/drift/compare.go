@@ -333,7 +333,8 @@ func (c Comparison) explain(found []rawChange, entries []managed, shape *fieldpa
 // holder is the owner of what stands at a difference, and whether our own entry has
 // a part in it. Nobody owns an order. Of what is gone an entry may still name fields
 // below it: zero values, which the server took and never stored, so that nobody's
-// removal takes them out of the entry.
+// removal takes them out of the entry. And of a list that can only be replaced as one,
+// because a key stands twice in it, we may own some items still.
 func holder(raw rawChange, entries []managed, shape *fieldpath.Set) (managed, bool) {
 	switch {
 	case raw.note == orderOnly:
@@ -341,6 +342,8 @@ func holder(raw rawChange, entries []managed, shape *fieldpath.Set) (managed, bo
 	case raw.op == OpRemove:
 		naming := slices.DeleteFunc(slices.Clone(entries), func(entry managed) bool { return !entry.fields.Has(raw.path) })
 		return owner(naming, shape, raw.path), ownFields(entries).Has(raw.path)
+	case raw.op == OpReplace:
+		return owner(entries, shape, raw.path), ownFields(entries).Has(raw.path)
 	}
 	return owner(entries, shape, raw.path), touches(ownFields(entries), shape, raw.path)
 }

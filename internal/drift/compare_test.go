@@ -226,6 +226,7 @@ func TestCompareLists(t *testing.T) {
 func TestCompareHolders(t *testing.T) {
 	t.Parallel()
 	emptyValue := with(t, deploymentYAML, "image: registry.example.com/proxy:2.0.1", `env: [{name: MODE, value: ""}]`)
+	threePorts := with(t, serviceYAML, "  - {name: http,", "  - {name: admin, port: 7070, protocol: TCP}\n  - {name: http,")
 	swapped := func(s *server) {
 		s.update("kubectl-edit", func(o map[string]any) {
 			ports, _ := ValueAt(o, at("spec ports"))
@@ -243,6 +244,14 @@ func TestCompareHolders(t *testing.T) {
 			edits: swapped, git: func(m string) string { return with(t, m, "selector: {app: web}", "selector: {app: shop}") },
 			want: Modified, cause: CauseBoth,
 			fields: []string{`replace spec.ports: [{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090},{"name":"http","port":80,"protocol":"TCP","targetPort":8080}] → [{"name":"http","port":80,"protocol":"TCP","targetPort":8080},{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090}], both (only the order of the elements differs)`,
+				`replace spec.selector: {"app":"web"} → {"app":"shop"}, git killick`}},
+		{name: "two items made one, and Git moved elsewhere", reason: "the list is one value then, of which we own a part", before: threePorts, memo: true,
+			edits: func(s *server) {
+				s.update("k9s", func(o map[string]any) { put(t, o, at("spec ports [port=9090,protocol=TCP] port"), int64(80)) })
+			},
+			git:  func(m string) string { return with(t, m, "selector: {app: web}", "selector: {app: shop}") },
+			want: Modified, cause: CauseBoth,
+			fields: []string{`replace spec.ports: [{"name":"admin","port":7070,"protocol":"TCP","targetPort":0},{"name":"http","port":80,"protocol":"TCP","targetPort":8080},{"name":"metrics","port":80,"protocol":"TCP","targetPort":9090}] → [{"name":"admin","port":7070,"protocol":"TCP","targetPort":0},{"name":"http","port":80,"protocol":"TCP","targetPort":8080},{"name":"metrics","port":9090,"protocol":"TCP","targetPort":9090}], both k9s`,
 				`replace spec.selector: {"app":"web"} → {"app":"shop"}, git killick`}},
 		{name: "a renamed item with a value that is not stored", reason: "our entry still names the value below the old name, and nobody owns the item", before: emptyValue, memo: true,
 			edits: renamed, want: Modified, cause: CauseLive,
