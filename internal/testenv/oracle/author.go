@@ -131,7 +131,7 @@ func (s *subject) emptied(at drift.Path) (manager string, known bool) {
 	for _, i := range acts {
 		a := s.done[i]
 		if a.applies() && isZero(a.edit.value) && a.edit.path.written().Equal(at) {
-			return a.hand.manager, len(acts) == 1
+			return a.hand.manager, len(acts) == 1 && !s.appliedLater(&s.done[i])
 		}
 	}
 	return "", true
@@ -142,8 +142,7 @@ func isZero(v any) bool {
 	return hollow(v) || equal(v, false) || equal(v, "") || equal(v, int64(0))
 }
 
-// nameOf is the name under which the server keeps an act. Who scales what nobody
-// owned leaves none.
+// nameOf is the name under which the server keeps an act; a scaling may leave none.
 func (s *subject) nameOf(i int) string {
 	if s.done[i].hand.way == scaling && s.unrecorded(i) {
 		return ""
@@ -282,13 +281,21 @@ func (s *subject) muddled(at drift.Path) bool {
 	return false
 }
 
-// unrecorded says that replicas which an act scaled had no owner: Killick did not
-// apply any, and nobody else had written them otherwise than by scaling.
+// unrecorded says that an act scaled and that nobody owns the replicas now: nobody
+// owned them before, or there are to be none. A Scale leaves 0 out (autoscaling/v1,
+// ScaleSpec: omitempty), and the server takes that for replicas that nobody wrote.
 func (s *subject) unrecorded(i int) bool {
-	_, named := s.script.kind.shape.at(s.applied(), replicas)
-	return !named && !slices.ContainsFunc(s.done[:i], func(a act) bool {
-		return a.hand.way != scaling && overlap(a.edit.path.written(), replicas)
-	})
+	_, owned := s.script.kind.shape.at(s.applied(), replicas)
+	for _, a := range s.done[:i+1] {
+		switch {
+		case !overlap(a.edit.path.written(), replicas):
+		case a.hand.way != scaling:
+			owned = true
+		case equal(a.edit.value, int64(0)):
+			owned = false
+		}
+	}
+	return !owned
 }
 
 // causes are the sides that a reported field must name, and those that it may.

@@ -77,12 +77,11 @@ func (s *subject) merged() bool {
 	})
 }
 
-// appliedLater says that the same hand applied again, without what it applied
-// before.
+// appliedLater says that who applied this applied again, without it.
 func (s *subject) appliedLater(first *act) bool {
 	later := false
 	return slices.ContainsFunc(s.done, func(a act) bool {
-		again := later && a.hand == first.hand
+		again := later && a.applies() && first.applies() && a.hand.manager == first.hand.manager
 		later = later || a.edit.String() == first.edit.String()
 		return again
 	})

@@ -59,8 +59,8 @@ func (s *subject) judgeRecorded() {
 }
 
 // memoOnly says that the object was scaled by hand, that nobody owns its replicas and
-// Git names none: the scale subresource leaves no managedFields entry where nobody
-// owned the field, so only the memo can tell. After a reset nobody owns anything.
+// Git names none: no managedFields entry has them then, so only the memo can tell.
+// After a reset nobody owns anything.
 func (s *subject) memoOnly() bool {
 	now := drift.Replicas(s.seen.Live)
 	_, named := s.script.kind.shape.at(s.object.Manifest, replicas)
