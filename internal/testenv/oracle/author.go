@@ -123,7 +123,7 @@ func (s *subject) emptied(at drift.Path) (manager string, known bool) {
 	acts := s.actsAt(at)
 	v, shape, named := s.script.kind.shape.follow(s.applied(), at)
 	switch {
-	case s.unlabelled(at), named && shape.sort == list && !shape.whole:
+	case s.unlabelled(at), named && shape.merges():
 		return "", true
 	case named && isZero(v):
 		return drift.FieldManager, len(acts) == 0
@@ -244,7 +244,7 @@ func (s *subject) reordered(at drift.Path) bool {
 	want, _ := s.script.kind.shape.at(s.truth, at)
 	have, isList := live.([]any)
 	items, both := want.([]any)
-	if !isList || !both || shape.sort != list || shape.whole || s.doubled(at) {
+	if !isList || !both || !shape.merges() || s.doubled(at) {
 		return false
 	}
 	last, ordered := -1, true
@@ -260,7 +260,7 @@ func (s *subject) reordered(at drift.Path) bool {
 func (s *subject) doubled(at drift.Path) bool {
 	live, shape, _ := s.script.kind.shape.follow(s.seen.Live, at)
 	items, isList := live.([]any)
-	if !isList || shape.sort != list || shape.whole {
+	if !isList || !shape.merges() {
 		return false
 	}
 	for i, item := range items {
@@ -313,8 +313,8 @@ func (s *subject) unrecorded(i int) bool {
 func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.Cause) {
 	git := s.gitMoved(f.Path)
 	live := len(s.actsAt(f.Path)) > 0 || s.unlabelled(f.Path)
-	own, ours := s.script.kind.shape.at(s.applied(), f.Path)
-	ours = ours && !s.reordered(f.Path)
+	own, shape, ours := s.script.kind.shape.follow(s.applied(), f.Path)
+	ours = ours && !s.reordered(f.Path) && !(hollow(own) && shape.merges())
 	still := len(s.done) == 0 && s.special == ""
 	switch {
 	case recorded && s.unmoved():

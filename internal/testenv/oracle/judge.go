@@ -298,17 +298,18 @@ func (s *subject) judgeInvented() {
 // looks as Git says, or an apply leaves it as it is and nobody whose additions are
 // drift added it.
 //
-// Two things are reported all the same, both where Git dropped something: a pod's
+// Three things are reported all the same, all where Git dropped something: a pod's
 // serviceAccountName, which an apply leaves because the server keeps it under its
-// deprecated second name, and a map that loses its last member, of which an apply
-// makes null although Git's own would hold a default.
+// deprecated second name; a map that loses its last member, of which an apply makes
+// null although Git's own would hold a default; and, while the dry-run is refused, a
+// value that is the default too, which only the server knows.
 func (s *subject) noDrift(f drift.FieldChange) string {
 	have, present := drift.ValueAt(s.seen.Live, f.Path)
 	want, wanted := drift.ValueAt(s.truth, f.Path)
 	dropped := s.gitMoved(f.Path)
 	kept := dropped && f.Path[len(f.Path)-1] == "serviceAccountName"
 	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
-	emptied := dropped && s.seen.Predicted != nil && (present != stays || !equal(have, will))
+	emptied := dropped && (s.seen.Predicted == nil || present != stays || !equal(have, will))
 	switch {
 	case present == wanted && equal(have, want) && !emptied:
 		return "Git says the same"

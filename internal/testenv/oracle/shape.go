@@ -97,6 +97,10 @@ func (s shape) frozen() *shape {
 	return &s
 }
 
+// merges says that it is a list that merges item by item; managedFields name its
+// items, and not an empty one.
+func (s *shape) merges() bool { return s.sort == list && !s.whole }
+
 func (s *shape) field(name string) (*shape, bool) {
 	for _, f := range s.fields {
 		if f.name == name {
