@@ -1,5 +1,5 @@
 // Command oracle fuzzes drift detection on a real API server: random objects of
-// many kinds, random edits by random clients, and for each case three questions
+// many kinds, random edits by random clients, and for each case four questions
 // whose answers are known from elsewhere.
 //
 // The truth is the script of edits, and for fields that Killick owns the API
