@@ -303,6 +303,8 @@ func (s *subject) unrecorded(i int) bool {
 // The memo's row has one hash for a whole manifest. So where Git moved anywhere,
 // what the cluster changed elsewhere may be said to be both's, which needs both
 // grants; an addition and what Git alone changed of ours are told apart even then.
+// The cluster has changed too when a controller has, which no script says: the one
+// that binds claims writes into annotations that Git names as empty.
 // What both touched is told by who owns it now, and is not judged here; nor what
 // a reset or a new object made unknowable after Git moved.
 //
@@ -315,7 +317,7 @@ func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.
 	live := len(s.actsAt(f.Path)) > 0 || s.unlabelled(f.Path)
 	own, shape, ours := s.script.kind.shape.follow(s.applied(), f.Path)
 	ours = ours && !s.reordered(f.Path) && !(hollow(own) && shape.merges())
-	still := len(s.done) == 0 && s.special == ""
+	still := len(s.done) == 0 && s.special == "" && equal(values(s.stored), values(s.seen.Live))
 	switch {
 	case recorded && s.unmoved():
 		return drift.CauseLive, drift.CauseLive

@@ -25,6 +25,7 @@ type subject struct {
 	truth    map[string]any   // what the server makes of it under another name
 	uid      string           // of the object that Killick applied
 	row      drift.Row        // its memo
+	stored   map[string]any   // what Killick's last apply stored
 	done     []act            // the acts that the server took
 	before   []map[string]any // the object before each of them
 	trace    []string
@@ -180,7 +181,7 @@ func (l *lab) play(ctx context.Context, s *subject) error {
 		if s.invalid = err; err != nil {
 			return onlyRefusals(err)
 		}
-		s.uid = drift.UIDOf(live)
+		s.uid, s.stored = drift.UIDOf(live), live
 		if s.row, err = remembering(object.Manifest, live); err != nil {
 			return err
 		}
