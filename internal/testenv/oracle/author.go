@@ -77,19 +77,21 @@ func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
 //   - that its applier left out of a later apply: the server takes it away, or puts
 //     a default there that is nobody's;
 //   - in which somebody only took something away: the rest can be anybody's;
+//   - of a null that several acts left: an empty list is stored as one, so that a
+//     write of it does not show;
 //   - of or in a list in which a key stands twice: which item is whose, no path says.
 func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
-	_, present := drift.ValueAt(s.seen.Live, f.Path)
+	live, present := drift.ValueAt(s.seen.Live, f.Path)
 	switch {
 	case s.special == "reset":
 		return "", true
 	case !present:
 		return s.emptied(f.Path)
-	case s.special == "recreate":
-		return recreator, true
 	case s.reordered(f.Path):
 		return "", true // nobody owns an order
-	case s.muddled(f.Path):
+	case s.special == "recreate":
+		return recreator, true
+	case s.muddled(f.Path), live == nil && len(s.actsAt(f.Path)) > 1:
 		return "", false
 	}
 	if len(s.actsAt(f.Path)) == 0 {
