@@ -59,7 +59,7 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 		}
 		if drift.SameButStatus(before, seen.Live) {
 			// A rollout under way: nothing that is compared has moved.
-			seen.Predicted, seen.Prediction = predicted, drift.ByDryRun
+			seen.Predicted, seen.Prediction = drift.WithStatusOf(predicted, seen.Live), drift.ByDryRun
 			return seen
 		}
 	}

@@ -385,6 +385,32 @@ func TestObjectThatMovesWhileItIsLookedAt(t *testing.T) {
 	}
 }
 
+// What a controller notes beside status while an object is looked at is no
+// difference between live and predicted.
+func TestObjectThatIsNotedOnWhileItIsLookedAt(t *testing.T) {
+	e := newEnv(t)
+	lines := &wire{}
+	client := e.connect(Options{Transport: lines.wrap})
+	service := e.member(client, "shop", serviceManifest)
+	e.apply(client, service)
+	note := func(r *http.Request, value string) {
+		if r.Method == http.MethodPatch {
+			e.send(http.MethodPatch, "/api/v1/namespaces/"+e.ns+"/services/"+service.ID.Name+"/status", "controller",
+				"application/merge-patch+json", map[string]any{"metadata": map[string]any{"annotations": map[string]any{"example.com/seen": value}},
+					"status": map[string]any{"loadBalancer": map[string]any{}}})
+		}
+	}
+	lines.before = func(r *http.Request) (*http.Response, error) { note(r, "once"); return nil, nil }
+	lines.after = func(r *http.Request, served *http.Response) (*http.Response, error) { note(r, "twice"); return served, nil }
+	o := e.observe(client, drift.Want{Objects: []drift.Object{service}}).Objects[0]
+	if o.Prediction != drift.ByDryRun || drift.Annotations(o.Live)["example.com/seen"] != "twice" {
+		t.Fatalf("the note was not written: %v, %v", o.Prediction, o.Err)
+	}
+	if diff := cmp.Diff(drift.Annotations(o.Live), drift.Annotations(o.Predicted)); diff != "" {
+		t.Errorf("(-live +predicted):\n%s", diff)
+	}
+}
+
 // answer is a response in the server's place.
 func answer(r *http.Request, code int, body string, header ...string) *http.Response {
 	response := &http.Response{StatusCode: code, Status: http.StatusText(code), Header: http.Header{}, Request: r,

@@ -19,6 +19,28 @@ func SameButStatus(a, b map[string]any) bool {
 	return a != nil && b != nil && equalValues(judged(a), judged(b))
 }
 
+// WithStatusOf is a predicted object with the status of a live one, and with the
+// annotations that controllers write along with it. The two were read a moment apart,
+// while nothing else changed (SameButStatus).
+func WithStatusOf(predicted, live map[string]any) map[string]any {
+	out := maps.Clone(predicted)
+	out["status"] = live["status"]
+	meta, annotations := maps.Clone(metadata(predicted)), annotationsOf(predicted)
+	has := annotationsOf(live)
+	for _, name := range append(notes(predicted), notes(live)...) {
+		if value, ok := has[name]; ok {
+			annotations[name] = value
+		} else {
+			delete(annotations, name)
+		}
+	}
+	if meta["annotations"] = annotations; len(annotations) == 0 {
+		delete(meta, "annotations")
+	}
+	out["metadata"] = meta
+	return out
+}
+
 func judged(object map[string]any) map[string]any {
 	out := maps.Clone(object)
 	delete(out, "status")
@@ -28,26 +50,40 @@ func judged(object map[string]any) map[string]any {
 	}
 	delete(meta, "managedFields")
 	delete(meta, "resourceVersion")
-	annotations, _ := meta["annotations"].(map[string]any)
-	annotations = maps.Clone(annotations)
-	for _, name := range statusNotes {
+	annotations := annotationsOf(object)
+	for _, name := range notes(object) {
 		delete(annotations, name)
 	}
-	entries, err := Noise{}.read(object)
-	for _, entry := range entries {
-		if err != nil || entry.subresource != "status" {
-			continue
-		}
-		maps.DeleteFunc(annotations, func(name string, _ any) bool {
-			return entry.fields.Has(fieldpath.MakePathOrDie("metadata", "annotations", name))
-		})
-	}
-	meta["annotations"] = annotations
-	if len(annotations) == 0 {
+	if meta["annotations"] = annotations; len(annotations) == 0 {
 		delete(meta, "annotations")
 	}
 	out["metadata"] = meta
 	return out
+}
+
+// notes are the annotations of an object that belong to its status.
+func notes(object map[string]any) []string {
+	found := slices.Clone(statusNotes)
+	entries, err := Noise{}.read(object)
+	if err != nil {
+		return found
+	}
+	for name := range annotationsOf(object) {
+		path := fieldpath.MakePathOrDie("metadata", "annotations", name)
+		if slices.ContainsFunc(entries, func(e managed) bool { return e.subresource == "status" && e.fields.Has(path) }) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// annotationsOf is a copy, empty where there are none.
+func annotationsOf(object map[string]any) map[string]any {
+	annotations, _ := metadata(object)["annotations"].(map[string]any)
+	if annotations = maps.Clone(annotations); annotations == nil {
+		annotations = map[string]any{}
+	}
+	return annotations
 }
 
 // Pauses are the waits before what is pinned to a judged resourceVersion is sent

@@ -1,6 +1,10 @@
 package drift
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestSameButStatus(t *testing.T) {
 	object := func(change func(object, meta map[string]any)) map[string]any {
@@ -44,5 +48,43 @@ func TestSameButStatus(t *testing.T) {
 	}
 	if SameButStatus(nil, nil) || SameButStatus(object(nil), nil) {
 		t.Error("no object is not the same as any")
+	}
+}
+
+// What a controller noted between two readings is in both, or in neither.
+func TestWithStatusOf(t *testing.T) {
+	object := func(annotations map[string]any, noted string) map[string]any {
+		meta := map[string]any{"name": "web", "uid": "u"}
+		if annotations != nil {
+			meta["annotations"] = annotations
+		}
+		if noted != "" {
+			meta["managedFields"] = []any{map[string]any{"manager": "kube-controller-manager", "operation": "Update", "apiVersion": "apps/v1", "subresource": "status",
+				"fieldsType": "FieldsV1", "fieldsV1": map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + noted: map[string]any{}}}}}}
+		}
+		return map[string]any{"metadata": meta, "status": map[string]any{"annotations": len(annotations)}}
+	}
+	for _, c := range []struct {
+		why             string
+		predicted, live map[string]any
+		want            map[string]any
+	}{
+		{"it came", object(nil, ""), object(map[string]any{"revision": "1"}, "revision"), map[string]any{"revision": "1"}},
+		{"it moved", object(map[string]any{"revision": "1", "note": "x"}, "revision"), object(map[string]any{"revision": "2"}, "revision"), map[string]any{"revision": "2", "note": "x"}},
+		{"it went", object(map[string]any{"revision": "1"}, "revision"), object(nil, ""), nil},
+		{"somebody else's is left alone", object(nil, ""), object(map[string]any{"note": "x"}, "revision"), nil},
+	} {
+		before := Clone(c.predicted)
+		got := WithStatusOf(c.predicted, c.live)
+		annotations, _ := metadata(got)["annotations"].(map[string]any)
+		if diff := cmp.Diff(c.want, annotations); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.why, diff)
+		}
+		if diff := cmp.Diff(c.live["status"], got["status"]); diff != "" {
+			t.Errorf("%s: the status is another (-want +got):\n%s", c.why, diff)
+		}
+		if diff := cmp.Diff(before, any(c.predicted)); diff != "" {
+			t.Errorf("%s: what was predicted changed (-before +after):\n%s", c.why, diff)
+		}
 	}
 }
