@@ -401,7 +401,10 @@ func TestObjectThatIsNotedOnWhileItIsLookedAt(t *testing.T) {
 		}
 	}
 	lines.before = func(r *http.Request) (*http.Response, error) { note(r, "once"); return nil, nil }
-	lines.after = func(r *http.Request, served *http.Response) (*http.Response, error) { note(r, "twice"); return served, nil }
+	lines.after = func(r *http.Request, served *http.Response) (*http.Response, error) {
+		note(r, "twice")
+		return served, nil
+	}
 	o := e.observe(client, drift.Want{Objects: []drift.Object{service}}).Objects[0]
 	if o.Prediction != drift.ByDryRun || drift.Annotations(o.Live)["example.com/seen"] != "twice" {
 		t.Fatalf("the note was not written: %v, %v", o.Prediction, o.Err)
