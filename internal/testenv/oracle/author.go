@@ -76,10 +76,14 @@ func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
 //   - that an apply gave the value it had already: then several own it;
 //   - that its applier left out of a later apply: the server takes it away, or puts
 //     a default there that is nobody's;
-//   - in which somebody only took something away: the rest can be anybody's;
+//   - in which somebody only took something away, or everything that somebody added is
+//     gone again: the rest can be anybody's;
 //   - of a null that several acts left: an empty list is stored as one, so that a
 //     write of it does not show;
-//   - of or in a list in which a key stands twice: which item is whose, no path says.
+//   - of or in a list in which a key stands twice: which item is whose, no path says;
+//   - of an empty structure that a new object was created with: where the server's type
+//     always has it (a NetworkPolicy's podSelector), creating it is no change, and the
+//     creator's entry does not name it.
 func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 	live, present := drift.ValueAt(s.seen.Live, f.Path)
 	switch {
@@ -90,7 +94,9 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 	case s.reordered(f.Path):
 		return "", true // nobody owns an order
 	case s.special == "recreate":
-		return recreator, true
+		_, shape, shaped := s.script.kind.shape.follow(s.seen.Live, f.Path)
+		implied := shaped && shape.sort == object && equal(live, map[string]any{}) && !s.script.kind.custom
+		return recreator, !implied
 	case s.muddled(f.Path), live == nil && len(s.actsAt(f.Path)) > 1:
 		return "", false
 	}
@@ -104,7 +110,7 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 		switch {
 		case s.appliedLater(&s.done[i]):
 			return "", false
-		case s.wrote(i, f.Path) && names:
+		case s.wrote(i, f.Path) && s.left(i, f.Path) && names:
 			wrote = append(wrote, s.nameOf(i))
 		case a.applies():
 			return "", false
@@ -120,12 +126,13 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 // But who applied a zero value there owns a field that the server does not store,
 // unless it is an empty list that merges, of which managedFields have no path. Not
 // known is whether Killick's own zero value outlasted what others did there, or
-// somebody's what others did beside.
+// somebody's what others did beside. Who makes a deleted object again owns what is
+// stored of it, and nobody who applied something to the old one owns anything.
 func (s *subject) emptied(at drift.Path) (manager string, known bool) {
 	acts := s.actsAt(at)
 	v, shape, named := s.script.kind.shape.follow(s.applied(), at)
 	switch {
-	case s.unlabelled(at), named && shape.merges():
+	case s.special == "recreate", s.unlabelled(at), named && shape.merges():
 		return "", true
 	case named && isZero(v):
 		return drift.FieldManager, len(acts) == 0
@@ -202,13 +209,26 @@ func (a act) appliesAt(shape *shape, at drift.Path) bool {
 
 // wrote says that an act put something new at a place.
 func (s *subject) wrote(i int, at drift.Path) bool {
-	after := s.seen.Live
-	if i+1 < len(s.done) {
-		after = s.before[i+1]
-	}
+	return s.gainedAt(at, s.before[i], s.after(i))
+}
+
+// left says that something stands at a place that was not there before an act.
+func (s *subject) left(i int, at drift.Path) bool {
+	return s.gainedAt(at, s.before[i], s.seen.Live)
+}
+
+func (s *subject) gainedAt(at drift.Path, before, after map[string]any) bool {
 	now, shape, present := s.script.kind.shape.follow(after, at)
-	was, _ := s.script.kind.shape.at(s.before[i], at)
+	was, _ := s.script.kind.shape.at(before, at)
 	return present && shape.gained(was, now)
+}
+
+// after is the object after an act.
+func (s *subject) after(i int) map[string]any {
+	if i+1 < len(s.done) {
+		return s.before[i+1]
+	}
+	return s.seen.Live
 }
 
 // gained says that there is something in the one value that was not in the other. A
@@ -286,18 +306,27 @@ func (s *subject) muddled(at drift.Path) bool {
 // unrecorded says that an act scaled and that nobody owns the replicas now: nobody
 // owned them before, or there are to be none. A Scale leaves 0 out (autoscaling/v1,
 // ScaleSpec: omitempty), and the server takes that for replicas that nobody wrote.
+// A patch or update that leaves them as they are, as one that writes the default, makes
+// nobody their owner.
 func (s *subject) unrecorded(i int) bool {
 	_, owned := s.script.kind.shape.at(s.applied(), replicas)
-	for _, a := range s.done[:i+1] {
+	for j, a := range s.done[:i+1] {
 		switch {
 		case !overlap(a.edit.path.written(), replicas):
 		case a.hand.way != scaling:
-			owned = true
+			owned = owned || a.applies() || !s.kept(j, replicas)
 		case equal(a.edit.value, int64(0)):
 			owned = false
 		}
 	}
 	return !owned
+}
+
+// kept says that an act left a place as it was.
+func (s *subject) kept(i int, at drift.Path) bool {
+	was, had := s.script.kind.shape.at(s.before[i], at)
+	now, has := s.script.kind.shape.at(s.after(i), at)
+	return had == has && equal(was, now)
 }
 
 // causes are the sides that a reported field must name, and those that it may.

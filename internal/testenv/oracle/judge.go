@@ -34,6 +34,7 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if now, err := remembering(s.object.Manifest, s.seen.Live); err == nil && s.row.UID != "" {
 		with.Row, with.DesiredHash, with.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
 	}
+	s.unremovable = false
 	change := drift.Compare(without)
 	s.recorded = drift.Compare(with)
 	if s.seen.Predicted == nil {
@@ -48,6 +49,8 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	removed, err := l.killick.DryRemove(ctx, l.app, change.ID, change.Version, s.seen.Live, added)
 	if err != nil {
 		s.note("the additions cannot be removed: %v", err)
+		var refusal *drift.Refusal
+		s.unremovable = errors.As(err, &refusal)
 		s.recorded = drift.Unremovable(s.recorded, err)
 		return drift.Unremovable(change, err), err
 	}
@@ -298,6 +301,9 @@ func (s *subject) judgeInvented() {
 // looks as Git says, or an apply leaves it as it is and nobody whose additions are
 // drift added it.
 //
+// What a hand added that is the server's default too is reported where the server
+// refused to say what it would store without the additions: only that tells.
+//
 // Three things are reported all the same, all where Git dropped something: a pod's
 // serviceAccountName, which an apply leaves because the server keeps it under its
 // deprecated second name; a map that loses its last member, of which an apply makes
@@ -311,7 +317,7 @@ func (s *subject) noDrift(f drift.FieldChange) string {
 	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
 	emptied := dropped && (s.seen.Predicted == nil || present != stays || !equal(have, will))
 	switch {
-	case present == wanted && equal(have, want) && !emptied:
+	case present == wanted && equal(have, want) && !emptied && !(s.unremovable && s.addedBy(f)):
 		return "Git says the same"
 	case f.Addition && !s.forgotten() && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
 		return "no person or program for people added it"
@@ -319,4 +325,12 @@ func (s *subject) noDrift(f drift.FieldChange) string {
 		return "an apply changes nothing"
 	}
 	return ""
+}
+
+// addedBy says that the one who is said to have added something put it exactly there,
+// and is somebody whose additions are drift.
+func (s *subject) addedBy(f drift.FieldChange) bool {
+	return f.Addition && slices.ContainsFunc(s.done, func(a act) bool {
+		return a.hand.human() && a.hand.manager == f.Manager && a.edit.op != "remove" && f.Path.HasPrefix(a.edit.path.written())
+	})
 }

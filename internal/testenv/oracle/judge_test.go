@@ -126,6 +126,52 @@ func TestOracleFindsFalseDrift(t *testing.T) {
 	}
 }
 
+// TestOracleFindsDefaultsThatAreDrift: where the server refuses to say what it would
+// store without an addition, one by hand may be its default, and nothing else may.
+func TestOracleFindsDefaultsThatAreDrift(t *testing.T) {
+	hands := []act{by("k9s", "add", "a", "x")}
+	for reason, c := range map[string]struct {
+		acts    []act
+		manager string
+		refused bool
+		want    string
+	}{
+		"refused": {hands, "k9s", true, ""}, "not refused": {hands, "k9s", false, "invented"},
+		"another's": {hands, "curl", true, "invented"}, "beside it": {[]act{by("k9s", "add", "b", "x")}, "k9s", true, "invented"},
+		"taken away": {[]act{by("k9s", "remove", "a", nil)}, "k9s", true, "invented"},
+	} {
+		s := settings(t, map[string]any{"a": "x"}, c.acts...)
+		s.unremovable = c.refused
+		s.change.Fields = []drift.FieldChange{{Path: drift.Path{"data", "a"}, Op: drift.OpAdd, Addition: true, Manager: c.manager}}
+		if s.judgeInvented(); s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
+		}
+	}
+}
+
+// TestOracleKnowsScalingsOfNobodys: who patches replicas to what they are does not
+// own them, and who changes or applies them does.
+func TestOracleKnowsScalingsOfNobodys(t *testing.T) {
+	counted := func(count int64) map[string]any {
+		return map[string]any{"metadata": map[string]any{"uid": "1"}, "spec": map[string]any{"replicas": count}}
+	}
+	deployment := kinds()[slices.IndexFunc(kinds(), func(k kind) bool { return k.name == "Deployment" })]
+	for reason, c := range map[string]struct {
+		way   way
+		count int64
+		want  bool
+	}{"a patch that changes nothing": {merging, 1, true}, "a patch": {merging, 2, false}, "an apply": {forcing, 1, false}} {
+		s := settings(t, nil)
+		s.script.kind = deployment
+		s.done = []act{{hand{"k9s", c.way}, edit{op: "add", path: path{}.field("spec").field("replicas"), value: c.count}}, scaleTo(3, deployment, nil)}
+		s.before = []map[string]any{counted(1), counted(c.count)}
+		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: drift.Replicas(counted(1))}
+		if got := s.memoOnly(); got != c.want {
+			t.Errorf("%s: %t", reason, got)
+		}
+	}
+}
+
 // TestOracleFindsMissingMemo: what only the memo's row can tell has to be told with it.
 func TestOracleFindsMissingMemo(t *testing.T) {
 	scaled := func(count int64) map[string]any {

@@ -60,7 +60,8 @@ func (s *subject) judgeRecorded() {
 
 // memoOnly says that the object was scaled by hand, that nobody owns its replicas and
 // Git names none: no managedFields entry has them then, so only the memo can tell.
-// After a reset nobody owns anything.
+// After a reset nobody owns anything. A patch or update that left the replicas as they
+// were, after the scaling too, says nothing.
 func (s *subject) memoOnly() bool {
 	now := drift.Replicas(s.seen.Live)
 	_, named := s.script.kind.shape.at(s.object.Manifest, replicas)
@@ -69,8 +70,12 @@ func (s *subject) memoOnly() bool {
 	}
 	scaled := false
 	for i, a := range s.done {
-		if overlap(a.edit.path.written(), replicas) {
-			scaled = s.special == "reset" || a.hand.way == scaling && s.unrecorded(i)
+		switch {
+		case !overlap(a.edit.path.written(), replicas):
+		case s.special == "reset", a.hand.way == scaling:
+			scaled = s.special == "reset" || s.unrecorded(i)
+		case a.applies() || !s.kept(i, replicas):
+			scaled = false
 		}
 	}
 	return scaled

@@ -38,6 +38,7 @@ type subject struct {
 	proved             bool
 	recalled           bool   // the memo settles it
 	unowned            bool   // nobody owns anything: the last entry's last field was taken away
+	unremovable        bool   // the server does not say what it would store without the additions
 	same               bool   // the dry-run changes nothing, not even ownership
 	withheld           string // why nothing was healed
 	healed             bool
