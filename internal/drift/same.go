@@ -20,14 +20,23 @@ func SameButStatus(a, b map[string]any) bool {
 }
 
 // WithStatusOf is a predicted object with the status of a live one, and with the
-// annotations that controllers write along with it. The two were read a moment apart,
-// while nothing else changed (SameButStatus).
+// annotations that controllers write along with it, unless Git names them: those are
+// compared. The two were read a moment apart, while nothing else changed
+// (SameButStatus).
 func WithStatusOf(predicted, live map[string]any) map[string]any {
 	out := maps.Clone(predicted)
-	out["status"] = live["status"]
+	delete(out, "status")
+	if status, ok := live["status"]; ok {
+		out["status"] = status
+	}
 	meta, annotations := maps.Clone(metadata(predicted)), annotationsOf(predicted)
 	has := annotationsOf(live)
+	entries, _ := Noise{}.read(predicted) // without entries nothing is ours
+	own := ownFields(entries)
 	for _, name := range append(notes(predicted), notes(live)...) {
+		if own.Has(fieldpath.MakePathOrDie("metadata", "annotations", name)) {
+			continue
+		}
 		if value, ok := has[name]; ok {
 			annotations[name] = value
 		} else {

@@ -64,6 +64,11 @@ func TestWithStatusOf(t *testing.T) {
 		}
 		return map[string]any{"metadata": meta, "status": map[string]any{"annotations": len(annotations)}}
 	}
+	ours := func(object map[string]any) map[string]any {
+		metadata(object)["managedFields"] = []any{map[string]any{"manager": FieldManager, "operation": "Apply", "apiVersion": "apps/v1",
+			"fieldsType": "FieldsV1", "fieldsV1": map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:revision": map[string]any{}}}}}}
+		return object
+	}
 	for _, c := range []struct {
 		why             string
 		predicted, live map[string]any
@@ -72,6 +77,7 @@ func TestWithStatusOf(t *testing.T) {
 		{"it came", object(nil, ""), object(map[string]any{"revision": "1"}, "revision"), map[string]any{"revision": "1"}},
 		{"it moved", object(map[string]any{"revision": "1", "note": "x"}, "revision"), object(map[string]any{"revision": "2"}, "revision"), map[string]any{"revision": "2", "note": "x"}},
 		{"it went", object(map[string]any{"revision": "1"}, "revision"), object(nil, ""), nil},
+		{"Git's own is Git's, whatever was noted", ours(object(map[string]any{"revision": "1"}, "")), object(map[string]any{"revision": "2"}, "revision"), map[string]any{"revision": "1"}},
 		{"somebody else's is left alone", object(nil, ""), object(map[string]any{"note": "x"}, "revision"), nil},
 	} {
 		before := Clone(c.predicted)
@@ -86,5 +92,13 @@ func TestWithStatusOf(t *testing.T) {
 		if diff := cmp.Diff(before, any(c.predicted)); diff != "" {
 			t.Errorf("%s: what was predicted changed (-before +after):\n%s", c.why, diff)
 		}
+	}
+}
+
+func TestWithStatusOfNone(t *testing.T) {
+	object := map[string]any{"metadata": map[string]any{"name": "a"}}
+	predicted := map[string]any{"metadata": map[string]any{"name": "a"}, "status": map[string]any{}}
+	if diff := cmp.Diff(object, WithStatusOf(predicted, object)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
