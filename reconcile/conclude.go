@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,12 +14,7 @@ import (
 // conclude turns what the stages left into the report, the tally and the states
 // to save. remembered are the apps that were looked at without Git.
 func (r Reconciler) conclude(ctx context.Context, request Request, started time.Time, apps []app, remembered map[string]recollection) Outcome {
-	outcome := Outcome{States: map[string]drift.AppState{}}
-	outcome.Report = drift.Report{
-		Schema: drift.ReportSchema, Cluster: request.Cluster,
-		Run:  drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
-		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...),
-	}
+	outcome := blank(request, started)
 	outcome.Tally = Tally{Interrupted: ctx.Err() != nil, NoneUsable: len(apps) > 0, Unreachable: len(apps) > 0}
 	for _, a := range apps {
 		outcome.Secrets = append(outcome.Secrets, a.secrets...)
@@ -60,6 +56,15 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 		outcome.Record = recorded(request, apps, outcome.States, outcome.Report, started)
 	}
 	return outcome
+}
+
+// blank is the outcome of a run before any app is in it.
+func blank(request Request, started time.Time) Outcome {
+	return Outcome{States: map[string]drift.AppState{}, Report: drift.Report{
+		Schema: drift.ReportSchema, Cluster: request.Cluster,
+		Run:  drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
+		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...),
+	}}
 }
 
 func (r Reconciler) explained(request Request, a app) []Explained {
@@ -165,7 +170,7 @@ func (r Reconciler) withHealth(results []drift.Result, now time.Time) []drift.Re
 		case seen.Live != nil:
 			result.Health = r.Health(seen.Live, now)
 		case seen.Prediction == drift.ByMemo:
-			result.Health = drift.Health{Status: drift.HealthCurrent} // a row of any other is looked at
+			result.Health = drift.Health{Status: cmp.Or(seen.Memo.Health, drift.HealthCurrent)}
 		}
 		judged[i] = result
 	}

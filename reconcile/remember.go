@@ -271,7 +271,7 @@ func renewed(row drift.Row, live map[string]any, health drift.Health) drift.Row 
 	if live == nil {
 		return row
 	}
-	row.Version, row.Health = drift.ResourceVersionOf(live), ""
+	row.Version, row.Health, row.Aging = drift.ResourceVersionOf(live), "", health.Aging
 	if health.Status != drift.HealthCurrent {
 		row.Health = health.Status
 	}

@@ -61,10 +61,10 @@ func (b Belief) Settles(object Object, row Row, live map[string]any, autoscaled 
 
 // Same says that an object is the very one that a row confirmed, from its identity
 // alone: nobody has written it since, not even its status. Where that is not
-// enough to know everything about it (its health may change with time, an
+// enough to know everything about it (its health changes with time, an
 // autoscaler may have left), the object is looked at.
 func (b Belief) Same(row Row, uid, resourceVersion string) bool {
-	return b.Trust >= TrustMemo && row.Proof && !row.Autoscaled && row.Health == "" &&
+	return b.Trust >= TrustMemo && row.Proof && !row.Autoscaled && !row.Aging &&
 		row.Version != "" && row.Version == resourceVersion && row.UID == uid && !b.Audit.Due(uid)
 }
 

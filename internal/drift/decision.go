@@ -131,6 +131,9 @@ type Result struct {
 type Health struct {
 	Status HealthStatus
 	Reason string
+	// Aging says that the status will become another one by time alone, though nobody
+	// writes the object.
+	Aging bool
 }
 
 // HealthStatus is one word about a live object.

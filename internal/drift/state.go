@@ -53,6 +53,8 @@ type Row struct {
 	Replicas *int64 `json:"replicas,omitempty"`
 	// Health is the object's health when it was not Current.
 	Health HealthStatus `json:"health,omitempty"`
+	// Aging says that it will become another one by time alone.
+	Aging bool `json:"aging,omitempty"`
 	// Findings are what is said about the object although it is in sync.
 	Findings []string `json:"findings,omitempty"`
 }

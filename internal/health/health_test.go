@@ -392,6 +392,26 @@ func TestOfLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
+// TestAging: what says that it ages is the one thing that becomes another status
+// though nobody writes the object; a run that finds the same object believes the
+// status of the run before.
+func TestAging(t *testing.T) {
+	aging := 0
+	for _, test := range append(append(append(append([]of{}, generic...), workloads...), builtins...), customs...) {
+		live := test.live(t)
+		got, later := Of(live, now), Of(live, now.AddDate(10, 0, 0))
+		if got.Aging != (got.Status != later.Status) {
+			t.Errorf("%s: ages: %v; %s becomes %s", test.why, got.Aging, got.Status, later.Status)
+		}
+		if got.Aging {
+			aging++
+		}
+	}
+	if aging == 0 {
+		t.Error("no case ages")
+	}
+}
+
 func TestWorst(t *testing.T) {
 	for _, test := range []struct {
 		why  string

@@ -176,7 +176,9 @@ func pod(o object) drift.Health {
 	}
 	if c, ok := o.condition("PodScheduled"); ok && c.status == "False" && c.reason == "Unschedulable" {
 		if c.since.IsZero() || o.now.Sub(c.since) <= unschedulableGrace {
-			return inProgress("not scheduled yet: %s", c.explain())
+			waiting := inProgress("not scheduled yet: %s", c.explain())
+			waiting.Aging = !c.since.IsZero()
+			return waiting
 		}
 		return failed("no node can take it: %s", c.explain())
 	}
