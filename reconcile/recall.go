@@ -22,17 +22,24 @@ import (
 // alone: with Git at hand a full run is to look at it. No app is complete in this
 // report: whoever knows that Git has not moved may say so.
 func (r Reconciler) Recall(ctx context.Context, request Request, record drift.Record) (outcome Outcome, still bool) {
-	started := r.Now().UTC()
+	outcome = blank(request, r.Now().UTC())
 	apps, still := r.recall(ctx, request, record, nil)
-	outcome = Outcome{States: map[string]drift.AppState{}, Report: drift.Report{
-		Schema: drift.ReportSchema, Cluster: request.Cluster, Apps: []drift.ReportApp{}, Errors: []drift.ReportError{},
-		Run: drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
-	}}
 	for _, a := range apps {
 		outcome = outcome.with(a)
 	}
 	outcome.Report.Run.Finished = r.Now().UTC()
 	return outcome, still
+}
+
+// Unmoved is the outcome where the cluster stands as the record says: each app is as
+// it was reported then.
+func (r Reconciler) Unmoved(request Request, record drift.Record) Outcome {
+	outcome := blank(request, r.Now().UTC())
+	for _, a := range record.Apps {
+		outcome.Report.Apps = append(outcome.Report.Apps, a.Report)
+	}
+	outcome.Report.Run.Finished = r.Now().UTC()
+	return outcome
 }
 
 // recall looks at the recorded apps. One whose memo may not be believed is left out.
@@ -274,7 +281,37 @@ func recorded(request Request, apps []app, states map[string]drift.AppState, rep
 		last.Resources, last.FirstRun = []drift.ReportResource{}, false
 		record.Apps = append(record.Apps, drift.RecordedApp{Report: last, ServiceAccount: a.config.ServiceAccount, Secrets: a.config.Secrets})
 	}
+	if record.Settled {
+		record.Standing = standing(apps, states)
+	}
 	return record
+}
+
+// standing is how a settled run left the objects; nil when a head does not tell all
+// of one of them.
+func standing(apps []app, states map[string]drift.AppState) *drift.Standing {
+	kinds := map[string]map[drift.Kind]bool{}
+	var heads []drift.Head
+	for _, a := range apps {
+		account := a.config.ServiceAccount
+		if kinds[account] == nil {
+			kinds[account] = map[drift.Kind]bool{}
+		}
+		for _, result := range a.results {
+			kind, id := result.Step.Object.Kind(), result.Step.Change.ID
+			head, ok := states[a.config.Name].Rows[id.String()].Head(account, kind, id)
+			if !ok {
+				return nil
+			}
+			kinds[account][kind] = true
+			heads = append(heads, head)
+		}
+	}
+	left := &drift.Standing{Kinds: map[string][]drift.Kind{}, Objects: drift.DigestOf(heads)}
+	for account, set := range kinds {
+		left.Kinds[account] = slices.SortedFunc(maps.Keys(set), drift.Kind.Compare)
+	}
+	return left
 }
 
 // settled says that a run has nothing to decide or to do about the app as long as

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -62,10 +63,72 @@ func TestSettled(t *testing.T) {
 		}
 		r = s.run()
 		r.expect(step.why + ", over")
-		if r.Record == nil || !r.Record.Settled {
+		if r.Record == nil || !r.Record.Settled || r.Record.Standing == nil {
 			t.Errorf("%s, over: the record is %+v\n%s", step.why, r.Record, r.details())
 		}
 	}
+}
+
+// TestStanding: a settled run says how it left the objects, unless the head of one does
+// not tell all of it.
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	web := existing("apps/v1", "Deployment", "web", strings.Replace(quirky, "replicas: 0, ", "", 1))
+	var reconciler reconcile.Reconciler
+	s.wrap = func(r reconcile.Reconciler) reconcile.Reconciler { reconciler = r; return r }
+	s.commit(map[string]string{"settings.yaml": existing("v1", "ConfigMap", "settings", "data: {a: b}"), "web.yaml": web})
+	s.converge()
+	s.settled()
+	s.run().silent("what controllers wrote goes on record")
+	r := s.run()
+	if r.Record == nil || r.Record.Standing == nil {
+		t.Fatalf("nothing is left to do, and the record is %+v\n%s", r.Record, r.details())
+	}
+	want := []drift.Kind{{Group: "", Version: "v1", Kind: "ConfigMap"}, {Group: "apps", Version: "v1", Kind: "Deployment"}}
+	if diff := cmp.Diff(want, r.Record.Standing.Kinds[""]); diff != "" {
+		t.Errorf("kinds to list (-want +got):\n%s", diff)
+	}
+	if again := s.run(); again.Record.Standing == nil || again.Record.Standing.Objects != r.Record.Standing.Objects {
+		t.Errorf("nobody wrote anything, and %+v became %+v", r.Record.Standing, again.Record.Standing)
+	}
+	// What is said of a cluster that stands is what the memo rows would say.
+	heads := reconciler.Unmoved(s.recollecting(r), *r.Record).Report
+	rows, still := reconciler.Recall(s.Context(), s.recollecting(r), *r.Record)
+	heads.Run, rows.Report.Run = drift.ReportRun{}, drift.ReportRun{}
+	for i := range rows.Report.Apps {
+		rows.Report.Apps[i].Complete = true // as Git has not moved
+	}
+	if diff := cmp.Diff(rows.Report, heads); diff != "" || !still {
+		t.Errorf("still: %v, by rows and by heads:\n%s", still, diff)
+	}
+	s.merge("kube-controller-manager", settingsRef, `{metadata: {annotations: {seen: "1"}}}`)
+	if moved := s.run(); moved.Record.Standing == nil || moved.Record.Standing.Objects == r.Record.Standing.Objects {
+		t.Errorf("an object was written, and the record is %+v", moved.Record)
+	}
+	s.wrap = func(r reconcile.Reconciler) reconcile.Reconciler {
+		r.Health = func(map[string]any, time.Time) drift.Health {
+			return drift.Health{Status: drift.HealthInProgress, Aging: true}
+		}
+		return r
+	}
+	s.merge("kube-controller-manager", settingsRef, `{metadata: {annotations: {seen: "2"}}}`)
+	for _, why := range []string{"an object's health changes with time", "and nobody looked since"} {
+		if r := s.run(); !r.Record.Settled || r.Record.Standing != nil || r.Report.Apps[0].Health != drift.HealthInProgress {
+			t.Errorf("%s: health %s, and the record is %+v", why, r.Report.Apps[0].Health, r.Record)
+		}
+	}
+}
+
+// recollecting is the task of a run that looks without Git.
+func (s *site) recollecting(r result) reconcile.Request {
+	s.Helper()
+	key, err := s.admin.Key(s.Context(), false)
+	if err != nil || r.Record == nil {
+		s.Fatalf("no record or no key: %v", err)
+	}
+	return reconcile.Request{Mode: reconcile.Run, RunID: "test", Version: "test",
+		StateNamespace: s.state, Key: key, Cluster: r.Report.Cluster}
 }
 
 // TestRecallOfOpenDrift: what Git caused is open, though every object is as its memo
@@ -76,12 +139,7 @@ func TestRecallOfOpenDrift(t *testing.T) {
 	var reconciler reconcile.Reconciler
 	s.wrap = func(r reconcile.Reconciler) reconcile.Reconciler { reconciler = r; return r }
 	recall := func(r result) (reconcile.Outcome, bool) {
-		key, err := s.admin.Key(s.Context(), false)
-		if err != nil || r.Record == nil {
-			t.Fatalf("no record or no key: %v", err)
-		}
-		return reconciler.Recall(s.Context(), reconcile.Request{Mode: reconcile.Run, RunID: "test", Version: "test",
-			StateNamespace: s.state, Key: key, Cluster: r.Report.Cluster}, *r.Record)
+		return reconciler.Recall(s.Context(), s.recollecting(r), *r.Record)
 	}
 	manifest := existing("v1", "ConfigMap", "settings", "data: {a: b}")
 	s.commit(map[string]string{"settings.yaml": manifest})

@@ -59,6 +59,9 @@ func (s *session) unchanged(ctx context.Context, record drift.Record, key []byte
 	if err != nil || s.basis(capabilities) != record.Basis {
 		return reconcile.Outcome{}, false
 	}
+	if stands, err := s.cluster.Stands(ctx, record); err == nil && stands {
+		return s.reconciler(nil).Unmoved(s.recollecting(key), record), true
+	}
 	return s.recall(ctx, record, key)
 }
 
@@ -93,10 +96,15 @@ func (s *session) recall(ctx context.Context, record drift.Record, key []byte) (
 	}
 	progress := newProgress(s.world)
 	defer progress.Done()
-	return s.reconciler(progress).Recall(ctx, reconcile.Request{
+	return s.reconciler(progress).Recall(ctx, s.recollecting(key), record)
+}
+
+// recollecting is the task of a run without Git.
+func (s *session) recollecting(key []byte) reconcile.Request {
+	return reconcile.Request{
 		Mode: s.mode, RunID: s.started.ID, Version: versionText(), StateNamespace: s.settings.StateNamespace,
 		Cluster: drift.ReportCluster{Name: s.clusterName(), UID: s.uid}, Key: key,
-	}, record)
+	}
 }
 
 // tips asks which commits the recorded repositories are at now, the config's own

@@ -23,7 +23,7 @@ import (
 type tape struct {
 	server *httptest.Server
 	mu     sync.Mutex
-	sent   []string // "VERB /path?query"
+	sent   []string // "VERB /path?query", and whether only metadata is wanted
 }
 
 func startTape(cp *testenv.ControlPlane) (*tape, error) {
@@ -40,7 +40,11 @@ func startTape(cp *testenv.ControlPlane) (*tape, error) {
 	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	t.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.mu.Lock()
-		t.sent = append(t.sent, line(r.Method, r.URL.Path, r.URL.Query()))
+		asked := line(r.Method, r.URL.Path, r.URL.Query())
+		if strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList") {
+			asked += " (metadata)"
+		}
+		t.sent = append(t.sent, asked)
 		t.mu.Unlock()
 		proxy.ServeHTTP(w, r)
 	}))

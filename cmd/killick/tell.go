@@ -67,6 +67,9 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	}
 	if record := outcome.Record; record != nil {
 		record.Settled = record.Settled && all && saved
+		if record.Standing != nil {
+			record.Standing.State = s.cluster.StateDigest(*record)
+		}
 		sealed := redacted(*record, redactor).Sealed(s.key)
 		s.told.Record, s.told.Audited = &sealed, s.started.Started.Truncate(time.Second)
 	} else {

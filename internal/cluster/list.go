@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 )
 
@@ -47,8 +48,8 @@ func (l listing) find(where place) (live map[string]any, same bool, err error) {
 
 // list reads one kind: in one LIST, or, where the identity may not list the
 // whole cluster, in one per namespace. What known says of an object by its identity
-// alone spares decoding it; known may be nil.
-func (s *session) list(ctx context.Context, of resource, selector string, namespaces []string, known func(head) bool) listing {
+// alone spares reading or decoding it; known may be nil.
+func (s *session) list(ctx context.Context, of resource, selector string, namespaces []string, known *known) listing {
 	answer := listing{resource: of, objects: map[place]map[string]any{}, same: map[place]bool{}, denied: map[string]error{}}
 	found, err := s.collect(ctx, of, "", selector, known)
 	if !forbidden(err) || !of.Namespaced || len(namespaces) == 0 {
@@ -79,50 +80,70 @@ func (l listing) add(found collection) {
 	}
 }
 
-// collection is what the pages of one LIST hold: objects, and the places of those
-// that were known by their identity.
+// collection is what one LIST holds: objects, and the places of those that were
+// known by their identity.
 type collection struct {
 	items []map[string]any
 	same  []place
 }
 
-// collect reads all pages of one LIST. When the snapshot expires between pages
-// (410), the pages read so far are dropped and the list starts again, so that
-// an answer is always of one moment.
-func (s *session) collect(ctx context.Context, of resource, namespace, selector string, known func(head) bool) (collection, error) {
-	where, err := of.path(namespace)
+// collect reads one LIST: of the objects, or of their heads where those are enough.
+func (s *session) collect(ctx context.Context, of resource, namespace, selector string, known *known) (collection, error) {
+	if known.promising() {
+		found, enough, err := s.collectHeads(ctx, of, namespace, selector, known)
+		if enough || err != nil {
+			return found, err
+		}
+	}
+	var all collection
+	err := s.pages(ctx, of, namespace, selector, runtime.ContentTypeJSON, func(body []byte, first bool) (next string, err error) {
+		if first {
+			all = collection{}
+		}
+		return all.addPage(body, known)
+	})
 	if err != nil {
 		return collection{}, err
 	}
+	return all, nil
+}
+
+// pages reads all pages of one LIST. When the snapshot expires between pages
+// (410), the list starts again with a first page, so that an answer is always of
+// one moment.
+func (s *session) pages(ctx context.Context, of resource, namespace, selector, accept string, page func(body []byte, first bool) (next string, err error)) error {
+	where, err := of.path(namespace)
+	if err != nil {
+		return err
+	}
 	for attempt := 0; ; attempt++ {
-		found, err := s.pages(ctx, where, selector, known)
+		err := s.onePass(ctx, where, selector, accept, page)
 		switch {
 		case err == nil:
-			return found, nil
+			return nil
 		case errors.Is(err, errExpired) && attempt < restarts:
 			continue
 		}
-		return collection{}, fmt.Errorf("listing %s: %w", of.GroupKind(), err)
+		return fmt.Errorf("listing %s: %w", of.GroupKind(), err)
 	}
 }
 
-func (s *session) pages(ctx context.Context, where, selector string, known func(head) bool) (collection, error) {
+func (s *session) onePass(ctx context.Context, where, selector, accept string, page func(body []byte, first bool) (next string, err error)) error {
 	query := values("limit", strconv.Itoa(pageLimit))
 	if selector != "" {
 		query.Set("labelSelector", selector)
 	}
-	var all collection
-	for {
-		body, err := s.read(ctx, request{path: where, query: query})
+	for first := true; ; first = false {
+		body, err := s.read(ctx, request{path: where, query: query, accept: accept})
 		if err != nil {
-			return collection{}, err
+			return err
 		}
-		next, err := all.addPage(body, known)
+		next, err := page(body, first)
 		if err != nil {
-			return collection{}, fmt.Errorf("decoding the list: %w", err)
+			return fmt.Errorf("decoding the list: %w", err)
 		}
 		if next == "" {
-			return all, nil
+			return nil
 		}
 		query.Set("continue", next)
 	}
@@ -138,8 +159,10 @@ type head struct {
 	} `json:"metadata"`
 }
 
+func (h head) place() place { return place{h.Metadata.Namespace, h.Metadata.Name} }
+
 // addPage decodes one page, and of an object that is known nothing but its head.
-func (c *collection) addPage(body []byte, known func(head) bool) (next string, err error) {
+func (c *collection) addPage(body []byte, known *known) (next string, err error) {
 	var page struct {
 		Metadata struct {
 			Continue string `json:"continue"`
@@ -155,8 +178,8 @@ func (c *collection) addPage(body []byte, known func(head) bool) (next string, e
 			if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &of); err != nil {
 				return "", err
 			}
-			if known(of) {
-				c.same = append(c.same, place{of.Metadata.Namespace, of.Metadata.Name})
+			if known.same(of) {
+				c.same = append(c.same, of.place())
 				continue
 			}
 		}

@@ -97,7 +97,7 @@ func (c *Client) Installation(ctx context.Context) (string, error) {
 // does not exist. Killick's own ConfigMaps are all read in one LIST, so that the
 // next Load of each app asks for nothing more.
 func (c *Client) Parents(ctx context.Context) ([]string, error) {
-	found, err := c.own.collect(ctx, configMaps, c.stateNamespace, managedByLabel+"="+toolingName, nil)
+	found, err := c.own.collect(ctx, configMaps, c.stateNamespace, ownSelector, nil)
 	if err != nil {
 		return nil, stateProblem("listing the apps", err)
 	}

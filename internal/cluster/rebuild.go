@@ -18,7 +18,7 @@ func (s *survey) rebuilding() []drift.Kind {
 	for _, want := range s.wants {
 		kinds = append(kinds, s.rebuildingFor(want)...)
 	}
-	slices.SortFunc(kinds, compareKinds)
+	slices.SortFunc(kinds, drift.Kind.Compare)
 	return slices.Compact(kinds)
 }
 
@@ -107,7 +107,7 @@ func (s *survey) silentAPIs() []string {
 // it was listed everywhere; whole, that none was. What was listed in some
 // namespaces only is not enough: the app may have had objects in others.
 func (s *survey) unseen(kind drift.Kind) (whole bool, err error) {
-	for _, of := range slices.SortedFunc(maps.Keys(s.listings), compareKinds) {
+	for _, of := range slices.SortedFunc(maps.Keys(s.listings), drift.Kind.Compare) {
 		listing := s.listings[of]
 		switch {
 		case of.GroupKind() != kind.GroupKind():

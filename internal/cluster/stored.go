@@ -16,7 +16,10 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-const managedByLabel = "app.kubernetes.io/managed-by"
+const (
+	managedByLabel = "app.kubernetes.io/managed-by"
+	ownSelector    = managedByLabel + "=" + toolingName // Killick's own ConfigMaps
+)
 
 // maxPacked bounds what is stored in one ConfigMap, base64 aside: the API
 // server takes 1 MiB of data (kubernetes, pkg/apis/core, MaxSecretSize), and

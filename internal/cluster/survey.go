@@ -103,7 +103,7 @@ func (s *survey) start(ctx context.Context, c *Client, tasks *errgroup.Group) fu
 	known := s.remembered()
 	for i, kind := range kinds {
 		task(func() {
-			slots[i] = s.list(ctx, kind, memberSelector, s.namespacesOf(kind.Kind), known.of(kind.Kind))
+			slots[i] = s.list(ctx, kind, memberSelector, s.namespacesOf(kind.Kind), known[kind.Kind])
 		})
 	}
 	return func() {
@@ -114,37 +114,26 @@ func (s *survey) start(ctx context.Context, c *Client, tasks *errgroup.Group) fu
 	}
 }
 
-// memory is what the wants' memo rows say of objects, at the version at which each
-// is wanted.
-type memory map[drift.Kind]map[place]func(head) bool
-
-// remembered gathers the memo rows of one identity's apps. What two apps want is
-// looked at.
-func (s *survey) remembered() memory {
-	known := memory{}
+// remembered gathers the memo rows of one identity's apps, by kind at the version at
+// which it is wanted. What two apps want is looked at.
+func (s *survey) remembered() map[drift.Kind]*known {
+	partOf, lost := map[string]bool{}, false
+	for _, want := range s.wants {
+		partOf[want.PartOf] = true
+		lost = lost || !want.Inventory.Known
+	}
+	found := map[drift.Kind]*known{}
 	for _, want := range s.wants {
 		for i, object := range want.Objects {
-			row, kind := want.Row(i), object.Kind()
-			where := place{object.ID.Namespace, object.ID.Name}
-			if known[kind] == nil {
-				known[kind] = map[place]func(head) bool{}
+			of := found[object.Kind()]
+			if of == nil {
+				of = &known{rows: map[place]func(head) bool{}, partOf: partOf, lost: lost}
+				found[object.Kind()] = of
 			}
-			_, contested := known[kind][where]
-			known[kind][where] = func(of head) bool {
-				return !contested && want.Belief.Same(row, of.Metadata.UID, of.Metadata.ResourceVersion)
-			}
+			of.remember(place{object.ID.Namespace, object.ID.Name}, want.Belief, want.Row(i))
 		}
 	}
-	return known
-}
-
-// of is what is known of one kind's objects by their identity.
-func (m memory) of(kind drift.Kind) func(head) bool {
-	places := m[kind]
-	return func(of head) bool {
-		same := places[place{of.Metadata.Namespace, of.Metadata.Name}]
-		return same != nil && same(of)
-	}
+	return found
 }
 
 // kinds are the served kinds to list: each desired one at the desired version,
@@ -177,7 +166,7 @@ func (s *survey) kinds() []resource {
 		}
 	}
 	kinds := slices.Collect(maps.Values(chosen))
-	slices.SortFunc(kinds, func(a, b resource) int { return compareKinds(a.Kind, b.Kind) })
+	slices.SortFunc(kinds, func(a, b resource) int { return a.Kind.Compare(b.Kind) })
 	return kinds
 }
 
@@ -250,7 +239,7 @@ func (s *survey) problems(want drift.Want) []drift.ReportError {
 		wanted[id.GroupKind()] = true
 	}
 	add(s.namespaces.err)
-	for _, kind := range slices.SortedFunc(maps.Keys(s.listings), compareKinds) {
+	for _, kind := range slices.SortedFunc(maps.Keys(s.listings), drift.Kind.Compare) {
 		listing := s.listings[kind]
 		if !wanted[kind.GroupKind()] {
 			continue
@@ -289,9 +278,4 @@ func problem(app string, err error) drift.ReportError {
 		entry.Hint = hint(err)
 	}
 	return entry
-}
-
-func compareKinds(a, b drift.Kind) int {
-	return drift.ID{Namespace: a.Group, Group: a.Kind, Kind: a.Version}.Compare(
-		drift.ID{Namespace: b.Group, Group: b.Kind, Kind: b.Version})
 }

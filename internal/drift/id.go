@@ -8,9 +8,14 @@ import (
 
 // Kind names one served kind: group, version and kind.
 type Kind struct {
-	Group   string
-	Version string
-	Kind    string
+	Group   string `json:"group,omitempty"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`
+}
+
+// Compare orders kinds by group, kind and version.
+func (k Kind) Compare(other Kind) int {
+	return cmp.Or(cmp.Compare(k.Group, other.Group), cmp.Compare(k.Kind, other.Kind), cmp.Compare(k.Version, other.Version))
 }
 
 // APIVersion is the manifest's apiVersion: "v1" or "apps/v1".

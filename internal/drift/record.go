@@ -17,9 +17,11 @@ type Record struct {
 	Noise Noise `json:"noise,omitzero"`
 	// Settled says that nothing was left to decide: every object in sync and on
 	// record, nothing suspended, nothing untold. Only then may a run do nothing.
-	Settled bool      `json:"settled"`
-	At      time.Time `json:"at"`             // when the run began
-	Seal    string    `json:"seal,omitempty"` // of all the others
+	Settled bool `json:"settled"`
+	// Standing is how such a run left the objects; nil where that does not tell all.
+	Standing *Standing `json:"standing,omitempty"`
+	At       time.Time `json:"at"`             // when the run began
+	Seal     string    `json:"seal,omitempty"` // of all the others
 }
 
 // Sealed is the record with its seal.

@@ -54,7 +54,8 @@ func TestSealedRecord(t *testing.T) {
 	zone := time.FixedZone("", 3600)
 	record := Record{
 		Basis: "b", Tips: map[string]string{"": "c0ffee"}, Repositories: []byte(`{}`), Settled: true,
-		At: time.Date(2026, 11, 21, 3, 4, 5, 0, time.UTC),
+		Standing: &Standing{Kinds: map[string][]Kind{"": {{Version: "v1", Kind: "ConfigMap"}, {Group: "apps", Version: "v1", Kind: "Deployment"}}}, Objects: "o", State: "s"},
+		At:       time.Date(2026, 11, 21, 3, 4, 5, 0, time.UTC),
 		Apps: []RecordedApp{{Report: ReportApp{Name: "shop", Resources: []ReportResource{},
 			Revision: ReportRevision{Commit: "c0ffee", Time: time.Date(2026, 11, 20, 1, 2, 3, 0, zone)}}}},
 	}
