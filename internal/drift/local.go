@@ -12,6 +12,7 @@ import (
 // whose key was edited) or is not allowed, and says what the manifest asks for
 // that live does not have; defaults and values nobody applied stay out.
 type local struct {
+	kind  any            // of the manifest
 	ours  *fieldpath.Set // what our Apply entry would own
 	own   *fieldpath.Set // what it owns now
 	root  *fieldpath.Set
@@ -20,7 +21,7 @@ type local struct {
 }
 
 func localDiff(manifest, live map[string]any, entries []managed, moved bool) local {
-	l := local{own: ownFields(entries), root: structure(entries), moved: moved, ours: fieldpath.NewSet()}
+	l := local{kind: manifest["kind"], own: ownFields(entries), root: structure(entries), moved: moved, ours: fieldpath.NewSet()}
 	l.mapping(nil, l.root, comparable(manifest), comparable(live))
 	return l
 }
@@ -42,9 +43,10 @@ func (l *local) mapping(path fieldpath.Path, set *fieldpath.Set, desired, live m
 			}
 		case !present:
 			// A zero value that we still own was not removed: the server does not
-			// store it. An empty list that merges is never owned.
+			// store it. An empty list that merges is never owned; and where nothing is
+			// ours any more, an empty map of texts was not stored either.
 			items, isList := want.([]any)
-			unseen := isZero(want) && touches(l.own, l.root, below) || isList && len(items) == 0
+			unseen := isZero(want) && (touches(l.own, l.root, below) || l.own.Empty() && l.isTextMap(key)) || isList && len(items) == 0
 			if want != nil && !unseen {
 				l.note(below, OpRemove, want, nil)
 			}
@@ -55,6 +57,18 @@ func (l *local) mapping(path fieldpath.Path, set *fieldpath.Set, desired, live m
 			l.claim(below, want)
 		}
 	}
+}
+
+// textMaps are fields that hold a map of texts in all of Kubernetes' own kinds. Such a
+// map is not stored when it is empty, unlike an empty structure (emptyDir, podSelector,
+// the selector of a PodDisruptionBudget).
+var textMaps = map[string]bool{
+	"labels": true, "annotations": true, "matchLabels": true, "nodeSelector": true,
+	"data": true, "binaryData": true, "stringData": true,
+}
+
+func (l *local) isTextMap(key string) bool {
+	return textMaps[key] || key == "selector" && l.kind == "Service"
 }
 
 // isZero says whether the API may leave the value out of what it stores.

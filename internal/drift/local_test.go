@@ -9,6 +9,32 @@ import (
 	"pgregory.net/rapid"
 )
 
+// Where nothing is ours any more, an empty map of texts that live lacks was not stored;
+// an empty structure was.
+func TestEmptyMapsThatNobodyOwns(t *testing.T) {
+	t.Parallel()
+	service := func(spec map[string]any) map[string]any {
+		return map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{}, "spec": spec}
+	}
+	budget := func(spec map[string]any) map[string]any {
+		return map[string]any{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": map[string]any{}, "spec": spec}
+	}
+	for _, c := range []struct {
+		why            string
+		manifest, live map[string]any
+		found          int
+	}{
+		{"a map of texts", service(map[string]any{"selector": map[string]any{}}), service(map[string]any{}), 0},
+		{"one with something in it", service(map[string]any{"selector": map[string]any{"app": "web"}}), service(map[string]any{}), 1},
+		{"a selector of all pods is a structure", budget(map[string]any{"selector": map[string]any{}}), budget(map[string]any{}), 1},
+		{"a zero value may mean something", service(map[string]any{"publishNotReadyAddresses": false}), service(map[string]any{}), 1},
+	} {
+		if got := localDiff(c.manifest, c.live, nil, false).found; len(got) != c.found {
+			t.Errorf("%s: found %v", c.why, got)
+		}
+	}
+}
+
 // Where the dry-run was refused, the manifest is compared with the live object
 // and our own entry; what the server filled in is no difference.
 func TestCompareLocally(t *testing.T) {
