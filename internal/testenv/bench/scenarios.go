@@ -56,7 +56,7 @@ const rttDelay = 20 * time.Millisecond
 var shares = []int{1, 10, 100}
 
 func (b *bench) scenarios() []scenario {
-	few := func(s *stage) []tool { return []tool{killickRun(s), lists(), fluxDiff(4)} }
+	few := func(s *stage) []tool { return []tool{killickRun(s), lists(), heads(), fluxDiff(4)} }
 	full := func(s *stage) []tool {
 		if !s.trust.run {
 			return few(s)
@@ -70,7 +70,7 @@ func (b *bench) scenarios() []scenario {
 			axis: "base", title: fmt.Sprintf("%s objects in %d apps", thousands(b.objects), sized(b.objects).apps), spec: sized(b.objects),
 			sets: []string{setFlux, setPlain, setArgo}, rtt: b.has("rtt"), drift: b.has("drift"),
 			tools: func(s *stage) []tool {
-				return append(killickModes(s), lists(), fluxDiff(4), fluxDiff(8), fluxApply(4), fluxApply(8), loop(), kubectlDiff(), argoLegacy(), argoServerSide())
+				return append(killickModes(s), lists(), heads(), fluxDiff(4), fluxDiff(8), fluxApply(4), fluxApply(8), loop(), kubectlDiff(), argoLegacy(), argoServerSide())
 			},
 		},
 	}
@@ -81,7 +81,7 @@ func (b *bench) scenarios() []scenario {
 	quirkyThird.quirkyThird = true
 	all = append(all,
 		scenario{axis: "quirky", title: "a third of the objects quirky", spec: quirkyThird, sets: []string{setFlux, setPlain}, few: true,
-			tools: func(s *stage) []tool { return append(killickModes(s), lists(), fluxDiff(4), loop()) }},
+			tools: func(s *stage) []tool { return append(killickModes(s), lists(), heads(), fluxDiff(4), loop()) }},
 		scenario{axis: "foreign", title: "1,000 objects among 50,000 of others", spec: sized(1000), foreign: 50000, sets: []string{setFlux}, tools: few},
 		scenario{axis: "crds", title: "1,000 objects, 20 of them large CRDs", spec: spec{objects: 1000, apps: 20, crds: 20}, sets: []string{setFlux}, tools: few},
 	)
@@ -125,7 +125,7 @@ func (b *bench) play(ctx context.Context, of scenario) (rows []row, failed error
 	}
 	if of.rtt {
 		s.relay.setRTT(rttDelay)
-		far, err := b.rows(ctx, s, b.pick([]tool{killickRun(s), lists(), fluxDiff(4), fluxDiff(8)}), true, "20 ms round trip")
+		far, err := b.rows(ctx, s, b.pick([]tool{killickRun(s), lists(), heads(), fluxDiff(4), fluxDiff(8)}), true, "20 ms round trip")
 		s.relay.setRTT(0)
 		rows = append(rows, far...)
 		if err != nil {

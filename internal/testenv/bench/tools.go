@@ -87,6 +87,7 @@ const (
 	nameAudit   = "killick, T1 + T2, five minutes later, with the audit"
 	nameFlux4   = "fluxcd/pkg/ssa Diff, concurrency 4"
 	nameLists   = "bare LISTs of the same objects"
+	nameHeads   = "bare LISTs, metadata alone"
 	nameLoop    = "GET + dry-run loop, concurrency 4"
 )
 
@@ -147,6 +148,11 @@ func loop() tool {
 // lists reads Killick's objects, and so works on its set.
 func lists() tool {
 	return tool{name: nameLists, program: "plain", set: setKillick, kinds: true, args: []string{"-op=list", "-concurrency=4"}}
+}
+
+// heads are the LISTs as an idle run asks for them.
+func heads() tool {
+	return tool{name: nameHeads, program: "plain", set: setKillick, kinds: true, args: []string{"-op=heads", "-concurrency=4"}}
 }
 
 func argoLegacy() tool {

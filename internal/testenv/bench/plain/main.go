@@ -8,7 +8,10 @@
 //     resourceVersion, generation and status;
 //   - list: after discovery, every kind with the selector of ApplySets, in pages of
 //     500. The file holds one line per kind, not the objects. Of a page it decodes
-//     what an idle run of Killick does: the items as raw JSON, of each its head;
+//     no more than tells one state of an object from another: the items as raw JSON,
+//     of each its head;
+//   - heads: the same LISTs, of metadata alone and as protobuf, which is what an idle
+//     run of Killick asks for;
 //   - apply: a forced server-side apply per object;
 //   - create: a POST per object with the annotation of a client-side apply.
 package main
@@ -30,8 +33,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -65,7 +71,9 @@ func run(options peer.Options, answer *peer.Answer) error {
 	ctx := context.Background()
 	switch options.Op {
 	case "list":
-		return b.list(ctx)
+		return b.list(ctx, wholeObjects)
+	case "heads":
+		return b.list(ctx, metadataAlone)
 	case "apply":
 		return b.each(ctx, b.apply)
 	case "create":
@@ -207,7 +215,18 @@ func judged(object *unstructured.Unstructured) map[string]any {
 // memberSelector is the one Killick lists with: any object of any ApplySet.
 const memberSelector = "applyset.kubernetes.io/part-of"
 
-func (b *bench) list(ctx context.Context) error {
+// form is how a LIST is asked for and read.
+type form struct {
+	accept string
+	read   func(body []byte) (heads []head, next string, err error)
+}
+
+var (
+	wholeObjects  = form{"application/json", readPage}
+	metadataAlone = form{"application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", readHeads}
+)
+
+func (b *bench) list(ctx context.Context, as form) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(b.options.Concurrency)
 	var read, items atomic.Int64
@@ -217,7 +236,7 @@ func (b *bench) list(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		group.Go(func() error { return b.pages(ctx, mapping.Resource, &read, &items) })
+		group.Go(func() error { return b.pages(ctx, mapping.Resource, as, &read, &items) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -229,18 +248,18 @@ func (b *bench) list(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) pages(ctx context.Context, of schema.GroupVersionResource, read, items *atomic.Int64) error {
+func (b *bench) pages(ctx context.Context, of schema.GroupVersionResource, as form, read, items *atomic.Int64) error {
 	root := "/apis/" + of.Group + "/" + of.Version
 	if of.Group == "" {
 		root = "/api/" + of.Version
 	}
 	query := url.Values{"limit": {"500"}, "labelSelector": {memberSelector}}
 	for {
-		body, err := b.get(ctx, root+"/"+of.Resource+"?"+query.Encode())
+		body, err := b.get(ctx, root+"/"+of.Resource+"?"+query.Encode(), as.accept)
 		if err != nil {
 			return err
 		}
-		heads, next, err := readPage(body)
+		heads, next, err := as.read(body)
 		if err != nil {
 			return err
 		}
@@ -263,7 +282,7 @@ type head struct {
 	} `json:"metadata"`
 }
 
-// readPage decodes one page as an idle run does when nobody has written.
+// readPage decodes one page of whole objects.
 func readPage(body []byte) (heads []head, next string, err error) {
 	var page struct {
 		Metadata struct {
@@ -284,12 +303,38 @@ func readPage(body []byte) (heads []head, next string, err error) {
 	return heads, page.Metadata.Continue, nil
 }
 
-func (b *bench) get(ctx context.Context, path string) (_ []byte, failed error) {
+// metadata decodes lists of metadata, as Killick does.
+var metadata = func() runtime.Decoder {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(metav1.AddMetaToScheme(scheme))
+	return serializer.NewCodecFactory(scheme).UniversalDeserializer()
+}()
+
+// readHeads decodes one page of metadata.
+func readHeads(body []byte) (heads []head, next string, err error) {
+	object, _, err := metadata.Decode(body, nil, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	list, ok := object.(*metav1.PartialObjectMetadataList)
+	if !ok {
+		return nil, "", fmt.Errorf("not a list of metadata but a %T", object)
+	}
+	for i := range list.Items {
+		var of head
+		of.Metadata.Name, of.Metadata.Namespace = list.Items[i].Name, list.Items[i].Namespace
+		of.Metadata.UID, of.Metadata.ResourceVersion = string(list.Items[i].UID), list.Items[i].ResourceVersion
+		heads = append(heads, of)
+	}
+	return heads, list.Continue, nil
+}
+
+func (b *bench) get(ctx context.Context, path, accept string) (_ []byte, failed error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(b.config.Host, "/")+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", accept)
 	response, err := b.http.Do(request)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -9,7 +10,10 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/client-go/rest"
 
 	"github.com/killick-dev/killick/internal/testenv/bench/peer"
@@ -31,6 +35,31 @@ func TestReadPageReadsHeads(t *testing.T) {
 	}
 	if _, _, err := readPage([]byte(`{"items":[{"metadata":3}]}`)); err == nil {
 		t.Error("an item without a head is read")
+	}
+}
+
+func TestReadHeads(t *testing.T) {
+	list := metav1.PartialObjectMetadataList{ListMeta: metav1.ListMeta{Continue: "more"}, Items: []metav1.PartialObjectMetadata{
+		{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "n", UID: "u", ResourceVersion: "7"}}, {ObjectMeta: metav1.ObjectMeta{Name: "b"}}}}
+	var body bytes.Buffer
+	scheme := runtime.NewScheme()
+	if err := metav1.AddMetaToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "meta.k8s.io", Version: "v1", Kind: "PartialObjectMetadataList"})
+	if err := protobuf.NewSerializer(scheme, scheme).Encode(&list, &body); err != nil {
+		t.Fatal(err)
+	}
+	heads, next, err := readHeads(body.Bytes())
+	if err != nil || next != "more" || len(heads) != 2 {
+		t.Fatalf("%d heads, next %q, %v", len(heads), next, err)
+	}
+	first := heads[0].Metadata
+	if first.Name != "a" || first.Namespace != "n" || first.UID != "u" || first.ResourceVersion != "7" {
+		t.Errorf("the head is %+v", first)
+	}
+	if _, _, err := readHeads([]byte(twoItems)); err == nil {
+		t.Error("whole objects are read as metadata")
 	}
 }
 
@@ -69,7 +98,7 @@ func TestListNeedsKindsAndACount(t *testing.T) {
 			if err := b.read(); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.list(context.Background()); (err != nil) != c.fails {
+			if err := b.list(context.Background(), wholeObjects); (err != nil) != c.fails {
 				t.Errorf("the list ends with %v", err)
 			}
 		})
