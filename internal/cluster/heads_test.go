@@ -276,12 +276,25 @@ func TestStands(t *testing.T) {
 			if c.fails {
 				return
 			}
-			// What was listed is not listed again.
-			lines.sent = nil
-			e.observe(next, want)
-			lists := lines.count("GET", "/api/v1/configmaps?")
-			if again := record.Standing == nil; lists != map[bool]int{true: 1, false: 0}[again] {
-				t.Errorf("%d LISTs to look closer: %q", lists, lines.sent)
+			// What was listed is not listed again by the look that follows, and by no other.
+			lists := func() int {
+				lines.sent = nil
+				e.observe(next, want)
+				return lines.count("GET", "/api/v1/configmaps?")
+			}
+			kept := !c.stands && record.Standing != nil
+			if got := lists(); got != map[bool]int{true: 0, false: 1}[kept] {
+				t.Errorf("%d LISTs to look closer: %q", got, lines.sent)
+			}
+			if got := lists(); got != 1 {
+				t.Errorf("%d LISTs for the next look", got)
+			}
+			if _, err := next.Stands(e.ctx, record); err != nil {
+				t.Fatal(err)
+			}
+			want.Belief.Alone = false
+			if got := lists(); got != 1 {
+				t.Errorf("%d LISTs for a full run: it must not use what was listed before it rendered", got)
 			}
 		})
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // Stands says whether the apps' objects and Killick's own state are as a run left
-// them: one LIST of heads per kind and identity, and one for the state. What was
-// listed is kept for the next Observe, which then asks about what moved alone.
+// them: one LIST of heads per kind and identity, and one for the state. If they are
+// not, what was listed is kept for the Observe that looks closer.
 func (c *Client) Stands(ctx context.Context, record drift.Record) (bool, error) {
 	if record.Standing == nil {
 		return false, nil
@@ -57,14 +57,19 @@ func (c *Client) Stands(ctx context.Context, record drift.Record) (bool, error) 
 	var found []drift.Head
 	partOf := c.partOfByAccount(record)
 	for _, list := range objects {
-		list.session.listed.keep(list.of.Kind, list.heads)
 		for _, of := range list.heads {
 			if partOf[list.account][of.partOf] {
 				found = append(found, of.as(list.account, list.of.Kind))
 			}
 		}
 	}
-	return drift.DigestOf(found) == record.Standing.Objects && stateDigest(record, own) == record.Standing.State, nil
+	if drift.DigestOf(found) == record.Standing.Objects && stateDigest(record, own) == record.Standing.State {
+		return true, nil
+	}
+	for _, list := range objects {
+		list.session.listed.keep(list.of.Kind, list.heads)
+	}
+	return false, nil
 }
 
 // headList is one LIST of heads of one kind by one identity.
@@ -143,6 +148,12 @@ func (l *listedHeads) keep(kind drift.Kind, heads []listedHead) {
 		l.heads = map[drift.Kind][]listedHead{}
 	}
 	l.heads[kind] = heads
+}
+
+func (l *listedHeads) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heads = nil
 }
 
 // takeHeads hands out a list that was kept, once: what is read again is read afresh.

@@ -49,7 +49,7 @@ var namespaceResource = resource{
 // Without manifests nothing is planned in any, and no policy asks for their labels.
 func (s *survey) readNamespaces(ctx context.Context) namespaces {
 	known := namespaces{labels: map[string]map[string]string{}, missing: map[string]bool{}, unread: map[string]error{}}
-	if !slices.ContainsFunc(s.wants, func(w drift.Want) bool { return !w.Belief.Alone }) {
+	if s.alone() {
 		return known
 	}
 	found, err := s.collect(ctx, namespaceResource, "", "", nil)

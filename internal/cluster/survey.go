@@ -67,6 +67,14 @@ func (c *Client) surveys(ctx context.Context, served drift.Capabilities, wants [
 		}
 		found[session.user].wants = append(found[session.user].wants, want)
 	}
+	for _, survey := range order {
+		// Kept lists are for the look without Git that follows them at once; a full run
+		// has fetched and rendered meanwhile.
+		if !survey.alone() {
+			survey.listed.drop()
+		}
+		defer survey.listed.drop()
+	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(listsAtOnce)
 	finish := make([]func(), len(order))
@@ -80,6 +88,11 @@ func (c *Client) surveys(ctx context.Context, served drift.Capabilities, wants [
 		done()
 	}
 	return found, nil
+}
+
+// alone says that no app's manifests are at hand.
+func (s *survey) alone() bool {
+	return !slices.ContainsFunc(s.wants, func(w drift.Want) bool { return !w.Belief.Alone })
 }
 
 // start runs the survey's lists, one slot each; the returned function puts the
