@@ -290,26 +290,28 @@ func recorded(request Request, apps []app, states map[string]drift.AppState, rep
 // standing is how a settled run left the objects; nil when a head does not tell all
 // of one of them.
 func standing(apps []app, states map[string]drift.AppState) *drift.Standing {
-	kinds := map[string]map[drift.Kind]bool{}
+	kinds := map[string]map[string]drift.Kind{} // by service account and GroupKind
 	var heads []drift.Head
 	for _, a := range apps {
 		account := a.config.ServiceAccount
 		if kinds[account] == nil {
-			kinds[account] = map[drift.Kind]bool{}
+			kinds[account] = map[string]drift.Kind{}
 		}
 		for _, result := range a.results {
 			kind, id := result.Step.Object.Kind(), result.Step.Change.ID
-			head, ok := states[a.config.Name].Rows[id.String()].Head(account, kind, id)
+			head, ok := states[a.config.Name].Rows[id.String()].Head(account, id)
 			if !ok {
 				return nil
 			}
-			kinds[account][kind] = true
+			if listed, ok := kinds[account][kind.GroupKind()]; !ok || kind.Compare(listed) < 0 {
+				kinds[account][kind.GroupKind()] = kind
+			}
 			heads = append(heads, head)
 		}
 	}
 	left := &drift.Standing{Kinds: map[string][]drift.Kind{}, Objects: drift.DigestOf(heads)}
-	for account, set := range kinds {
-		left.Kinds[account] = slices.SortedFunc(maps.Keys(set), drift.Kind.Compare)
+	for account, listed := range kinds {
+		left.Kinds[account] = slices.SortedFunc(maps.Values(listed), drift.Kind.Compare)
 	}
 	return left
 }

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,37 @@ func TestStanding(t *testing.T) {
 			t.Errorf("%s: health %s, and the record is %+v", why, r.Report.Apps[0].Health, r.Record)
 		}
 	}
+}
+
+// TestRecallOfNewcomers: an object with an app's label that nobody wrote down is a
+// matter for a full run where our own field manager labelled it; a copy of the label
+// is not.
+func TestRecallOfNewcomers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var reconciler reconcile.Reconciler
+	s.wrap = func(r reconcile.Reconciler) reconcile.Reconciler { reconciler = r; return r }
+	var files []string
+	for i := range 25 { // so many that their heads are listed
+		files = append(files, existing("v1", "ConfigMap", fmt.Sprintf("c%d", i), "data: {a: b}"))
+	}
+	s.commit(map[string]string{"all.yaml": strings.Join(files, "\n---\n")})
+	s.converge()
+	r := s.run()
+	still := func(why string, want bool) {
+		t.Helper()
+		if _, still := reconciler.Recall(s.Context(), s.recollecting(r), *r.Record); still != want {
+			t.Errorf("%s: still is %v", why, still)
+		}
+	}
+	still("nothing moved", true)
+	labelled := func(name string) string {
+		return existing("v1", "ConfigMap", name+", labels: {"+drift.LabelPartOf+": "+drift.ApplySetID("shop", s.state)+"}", "data: {}")
+	}
+	s.create("some-operator", labelled("copy"))
+	still("a copy of the label", true)
+	s.apply(drift.FieldManager, "v1 ConfigMap stray", labelled("stray"))
+	still("one of ours that nobody wrote down", false)
 }
 
 // recollecting is the task of a run that looks without Git.

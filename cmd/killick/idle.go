@@ -59,7 +59,7 @@ func (s *session) unchanged(ctx context.Context, record drift.Record, key []byte
 	if err != nil || s.basis(capabilities) != record.Basis {
 		return reconcile.Outcome{}, false
 	}
-	if stands, err := s.cluster.Stands(ctx, record); err == nil && stands {
+	if s.cluster.Stands(ctx, record) {
 		return s.reconciler(nil).Unmoved(s.recollecting(key), record), true
 	}
 	return s.recall(ctx, record, key)

@@ -22,10 +22,6 @@ var errNotFound = errors.New("not found")
 // errExpired is 410: the list's snapshot is gone, and the list starts again.
 var errExpired = errors.New("the list expired")
 
-// errNotAcceptable is 406, and an answer of another form than the one that was asked
-// for: an aggregated API server may have no lists of metadata alone.
-var errNotAcceptable = errors.New("the API server has no such form of answer")
-
 // describe turns what client-go returned into the causes of package drift. The
 // server's words are kept whole; redaction comes later, before the sinks.
 //
@@ -65,8 +61,6 @@ func describeStatus(err *apierrors.StatusError) error {
 		return fmt.Errorf("%w: %w", drift.ErrNotServed, err)
 	case code == http.StatusGone:
 		return fmt.Errorf("%w: %w", errExpired, err)
-	case code == http.StatusNotAcceptable:
-		return fmt.Errorf("%w: %w", errNotAcceptable, err)
 	case webhookFailed(status):
 		return &drift.Refusal{Kind: drift.ErrDenied, Causes: causes(status),
 			Message: status.Message + " (the webhook could not be called: check its service, or its failurePolicy)"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,7 +16,7 @@ import (
 // headsOnly asks for the metadata of a list's objects, as protobuf where the API
 // server can: a third of the CPU time of whole objects on either side. Every API
 // server and CRD can answer it (KEP-2334 made it stable in 1.15); an aggregated
-// one that cannot answers 406.
+// one that cannot refuses it.
 const headsOnly = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, " +
 	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -29,74 +30,91 @@ var metaDecoder = func() runtime.Decoder {
 	return serializer.NewCodecFactory(scheme).UniversalDeserializer()
 }()
 
-// known is what the memo rows of one identity's apps say of one kind's objects.
-type known struct {
-	rows     map[place]func(head) bool // wanted objects: nobody has written this state since its row was made
+// memoRows are what the memo of one identity's apps says of one kind's objects.
+type memoRows struct {
+	rows     map[place]func(head) bool // nobody has written this state since its row was made
+	asked    map[place]bool            // objects that will be looked at one by one
 	partOf   map[string]bool           // the apps' labels
-	doubtful int                       // of rows: those that no head satisfies
-	lost     bool                      // an inventory is not known: its objects are looked for, and no row tells of them
+	doubtful int                       // objects a list is to hold and no head can settle
 }
 
-// remember adds what one row says of one object. A place that is remembered twice
-// is of two apps, and satisfies neither.
-func (k *known) remember(where place, belief drift.Belief, row drift.Row) {
-	if _, contested := k.rows[where]; contested || !belief.Same(row, row.UID, row.Version) {
-		k.rows[where] = func(head) bool { return false }
-		k.doubtful++
+// add takes what one row says of one object; listed says that a list is to hold it.
+// A place that is added twice is of two apps, and no row is believed.
+func (m *memoRows) add(where place, belief drift.Belief, row drift.Row, listed bool) {
+	if _, contested := m.rows[where]; contested || !belief.Same(row, row.UID, row.Version) {
+		m.rows[where] = func(head) bool { return false }
+		if listed {
+			m.doubtful++
+		}
 		return
 	}
-	k.rows[where] = func(of head) bool { return belief.Same(row, of.Metadata.UID, of.Metadata.ResourceVersion) }
+	m.rows[where] = func(of head) bool { return belief.Same(row, of.Metadata.UID, of.Metadata.ResourceVersion) }
 }
 
 // same says that an object is known by its identity alone.
-func (k *known) same(of head) bool {
-	same := k.rows[of.place()]
+func (m *memoRows) same(of head) bool {
+	same := m.rows[of.place()]
 	return same != nil && same(of)
 }
 
 // promising says that a list of heads will probably do.
-func (k *known) promising() bool {
-	return k != nil && !k.lost && len(k.rows) > 0 && cheaper(k.doubtful, len(k.rows))
+func (m *memoRows) promising() bool {
+	return m != nil && len(m.rows) > 0 && cheaper(m.doubtful, len(m.rows))
+}
+
+// in is how many objects are known of one namespace; "" means all.
+func (m *memoRows) in(namespace string) int {
+	if namespace == "" {
+		return len(m.rows)
+	}
+	count := 0
+	for where := range m.rows {
+		if where.namespace == namespace {
+			count++
+		}
+	}
+	return count
 }
 
 // cheaper says that reading some objects one by one costs less than listing all of
 // them: a GET costs the API server and us about as much as ten objects of a list.
 func cheaper(some, all int) bool { return some*10 <= all }
 
-// collectHeads lists heads. It is enough when nearly all objects are known by them:
-// those that are not are left out, and are read one by one like any that a list
-// lacks; members that nobody wants are read here, since nobody will ask for them.
-func (s *session) collectHeads(ctx context.Context, of resource, namespace, selector string, known *known) (found collection, enough bool, err error) {
-	heads, listed := s.takeHeads(of, namespace, selector)
+// collectHeads lists heads. That is enough when nearly all objects are known by them.
+// Those that are not are left out, and are read one by one like any that a list
+// lacks; members that nobody asks about are read here. Whatever is in the way of it,
+// but a refusal or a server that does not answer, calls for whole objects.
+func (s *session) collectHeads(ctx context.Context, of resource, namespace, selector string, memo *memoRows) (found collection, enough bool, err error) {
+	heads, listed := s.kept.take(of.Kind, namespace, selector)
 	if !listed {
 		heads, err = s.heads(ctx, of, namespace, selector)
 	}
-	if errors.Is(err, errNotAcceptable) {
-		return collection{}, false, nil
-	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil, errors.Is(err, drift.ErrUnreachable), forbidden(err):
 		return collection{}, false, err
+	case err != nil:
+		return collection{}, false, nil
 	}
 	var changed int
 	var newcomers []place
-	for _, of := range heads {
+	for _, one := range heads {
 		switch {
-		case known.same(of.head):
-			found.same = append(found.same, of.place())
-		case known.rows[of.place()] != nil:
+		case memo.same(one.head):
+			found.same = append(found.same, one.place())
+		case memo.asked[one.place()]:
 			changed++
-		case known.partOf[of.partOf]:
-			newcomers = append(newcomers, of.place())
+		case memo.partOf[one.partOf]:
+			newcomers = append(newcomers, one.place())
 		}
 	}
-	if changed+len(newcomers) > 1 && !cheaper(changed+len(newcomers), len(known.rows)) {
+	if !cheaper(changed+len(newcomers), memo.in(namespace)) {
 		return collection{}, false, nil
 	}
 	for _, where := range newcomers {
 		seen := s.fetch(ctx, of, drift.ID{Group: of.Group, Kind: of.Kind.Kind, Namespace: where.namespace, Name: where.name})
 		switch seen.State {
 		case drift.Unreadable:
-			return collection{}, false, seen.Err
+			return collection{}, false, ctx.Err()
 		case drift.Present:
 			found.items = append(found.items, seen.Live)
 		}
@@ -131,15 +149,12 @@ func (s *session) heads(ctx context.Context, of resource, namespace, selector st
 
 func decodeHeads(body []byte) (*metav1.PartialObjectMetadataList, error) {
 	object, _, err := metaDecoder.Decode(body, nil, nil)
-	if runtime.IsNotRegisteredError(err) {
-		return nil, fmt.Errorf("%w: %w", errNotAcceptable, err) // whole objects, all the same
-	}
 	if err != nil {
 		return nil, err
 	}
 	list, ok := object.(*metav1.PartialObjectMetadataList)
 	if !ok {
-		return nil, fmt.Errorf("%w: it sent a %T", errNotAcceptable, object)
+		return nil, fmt.Errorf("the API server sent a %T, not a list of metadata", object)
 	}
 	return list, nil
 }
@@ -149,4 +164,38 @@ func headOf(item *metav1.PartialObjectMetadata) head {
 	of.Metadata.Name, of.Metadata.Namespace = item.Name, item.Namespace
 	of.Metadata.UID, of.Metadata.ResourceVersion = string(item.UID), item.ResourceVersion
 	return of
+}
+
+// keptHeads are lists of members' heads in the whole cluster that nobody has used
+// yet, by kind.
+type keptHeads struct {
+	mu    sync.Mutex
+	heads map[drift.Kind][]listedHead
+}
+
+func (k *keptHeads) put(kind drift.Kind, heads []listedHead) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.heads == nil {
+		k.heads = map[drift.Kind][]listedHead{}
+	}
+	k.heads[kind] = heads
+}
+
+// take hands out a list, once.
+func (k *keptHeads) take(kind drift.Kind, namespace, selector string) ([]listedHead, bool) {
+	if namespace != "" || selector != memberSelector {
+		return nil, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	heads, ok := k.heads[kind]
+	delete(k.heads, kind)
+	return heads, ok
+}
+
+func (k *keptHeads) drop() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.heads = nil
 }

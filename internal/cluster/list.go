@@ -47,11 +47,11 @@ func (l listing) find(where place) (live map[string]any, same bool, err error) {
 }
 
 // list reads one kind: in one LIST, or, where the identity may not list the
-// whole cluster, in one per namespace. What known says of an object by its identity
-// alone spares reading or decoding it; known may be nil.
-func (s *session) list(ctx context.Context, of resource, selector string, namespaces []string, known *known) listing {
+// whole cluster, in one per namespace. What the memo says of an object by its identity
+// alone spares reading or decoding it; it may be nil.
+func (s *session) list(ctx context.Context, of resource, selector string, namespaces []string, memo *memoRows) listing {
 	answer := listing{resource: of, objects: map[place]map[string]any{}, same: map[place]bool{}, denied: map[string]error{}}
-	found, err := s.collect(ctx, of, "", selector, known)
+	found, err := s.collect(ctx, of, "", selector, memo)
 	if !forbidden(err) || !of.Namespaced || len(namespaces) == 0 {
 		answer.err = err
 		answer.add(found)
@@ -59,7 +59,7 @@ func (s *session) list(ctx context.Context, of resource, selector string, namesp
 	}
 	answer.narrowed = err
 	for _, namespace := range namespaces {
-		found, err := s.collect(ctx, of, namespace, selector, known)
+		found, err := s.collect(ctx, of, namespace, selector, memo)
 		if err != nil {
 			answer.denied[namespace] = err
 			continue
@@ -88,9 +88,9 @@ type collection struct {
 }
 
 // collect reads one LIST: of the objects, or of their heads where those are enough.
-func (s *session) collect(ctx context.Context, of resource, namespace, selector string, known *known) (collection, error) {
-	if known.promising() {
-		found, enough, err := s.collectHeads(ctx, of, namespace, selector, known)
+func (s *session) collect(ctx context.Context, of resource, namespace, selector string, memo *memoRows) (collection, error) {
+	if memo.promising() {
+		found, enough, err := s.collectHeads(ctx, of, namespace, selector, memo)
 		if enough || err != nil {
 			return found, err
 		}
@@ -100,7 +100,7 @@ func (s *session) collect(ctx context.Context, of resource, namespace, selector 
 		if first {
 			all = collection{}
 		}
-		return all.addPage(body, known)
+		return all.addPage(body, memo)
 	})
 	if err != nil {
 		return collection{}, err
@@ -162,7 +162,7 @@ type head struct {
 func (h head) place() place { return place{h.Metadata.Namespace, h.Metadata.Name} }
 
 // addPage decodes one page, and of an object that is known nothing but its head.
-func (c *collection) addPage(body []byte, known *known) (next string, err error) {
+func (c *collection) addPage(body []byte, memo *memoRows) (next string, err error) {
 	var page struct {
 		Metadata struct {
 			Continue string `json:"continue"`
@@ -173,12 +173,12 @@ func (c *collection) addPage(body []byte, known *known) (next string, err error)
 		return "", err
 	}
 	for _, raw := range page.Items {
-		if known != nil {
+		if memo != nil {
 			var of head
 			if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &of); err != nil {
 				return "", err
 			}
-			if known.same(of) {
+			if memo.same(of) {
 				c.same = append(c.same, of.place())
 				continue
 			}

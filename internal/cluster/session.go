@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,7 +29,7 @@ type session struct {
 	user      string // impersonated user; "" is the client's own identity
 	rest      rest.Interface
 	discovery *discovery.DiscoveryClient
-	listed    listedHeads
+	kept      keptHeads
 }
 
 func newSession(config *rest.Config, user string) (*session, error) {
@@ -142,9 +143,15 @@ func (s *session) send(ctx context.Context, r request) ([]byte, error) {
 // statusIn is the Status that a failed request's body holds, nil when it holds
 // none (a proxy's page, a truncated answer).
 func statusIn(body []byte) *metav1.Status {
-	object, _, err := metaDecoder.Decode(body, nil, nil)
-	status, ok := object.(*metav1.Status)
-	if err != nil || !ok || status.Status != metav1.StatusFailure {
+	status := &metav1.Status{}
+	if json.Unmarshal(body, status) != nil {
+		object, _, err := metaDecoder.Decode(body, nil, nil)
+		if found, ok := object.(*metav1.Status); ok && err == nil {
+			status = found
+			status.Kind = "Status" // protobuf says it beside the object
+		}
+	}
+	if status.Kind != "Status" || status.Status != metav1.StatusFailure {
 		return nil
 	}
 	return status

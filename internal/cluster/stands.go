@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -10,79 +9,93 @@ import (
 )
 
 // Stands says whether the apps' objects and Killick's own state are as a run left
-// them: one LIST of heads per kind and identity, and one for the state. If they are
-// not, what was listed is kept for the Observe that looks closer.
-func (c *Client) Stands(ctx context.Context, record drift.Record) (bool, error) {
+// them: one LIST of heads per kind and identity, and one for the state. What could not
+// be listed stands for nothing. If they are not, what was listed is kept for the
+// Observe that looks closer.
+func (c *Client) Stands(ctx context.Context, record drift.Record) bool {
 	if record.Standing == nil {
-		return false, nil
+		return false
 	}
-	served, err := c.known(ctx)
+	lists, err := c.standing(ctx, *record.Standing)
 	if err != nil {
-		return false, err
+		return false
 	}
-	tasks, ctx := errgroup.WithContext(ctx)
+	own := &headList{session: c.own, of: configMaps, namespace: c.stateNamespace, selector: ownSelector}
+	tasks := errgroup.Group{}
 	tasks.SetLimit(listsAtOnce)
-	list := func(s *session, of resource, namespace, selector string, into *[]listedHead) {
+	for _, list := range append(lists, own) {
 		tasks.Go(func() error {
 			leave, err := enter(ctx, c.lists)
 			if err != nil {
 				return err
 			}
 			defer leave()
-			*into, err = s.heads(ctx, of, namespace, selector)
-			return err
+			list.heads, list.err = list.session.heads(ctx, list.of, list.namespace, list.selector)
+			return list.err
 		})
 	}
-	var own []listedHead
-	list(c.own, configMaps, c.stateNamespace, ownSelector, &own)
-	var objects []*headList
-	for account, kinds := range record.Standing.Kinds {
+	err = tasks.Wait()
+	if err == nil && c.digest(record, lists) == record.Standing.Objects && stateDigest(record, own.heads) == record.Standing.State {
+		return true
+	}
+	for _, list := range lists {
+		if list.heads != nil && list.err == nil {
+			list.session.kept.put(list.of.Kind, list.heads)
+		}
+	}
+	return false
+}
+
+// headList is one LIST of heads by one identity.
+type headList struct {
+	session             *session
+	account             string
+	of                  resource
+	namespace, selector string
+	heads               []listedHead
+	err                 error
+}
+
+// standing are the lists that a record asks for.
+func (c *Client) standing(ctx context.Context, left drift.Standing) ([]*headList, error) {
+	served, err := c.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lists []*headList
+	for account, kinds := range left.Kinds {
 		session, err := c.as(drift.App{ServiceAccount: account})
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		for _, kind := range kinds {
 			of, err := resolve(served, kind)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			slot := &headList{session: session, account: account, of: of}
-			objects = append(objects, slot)
-			list(session, of, "", memberSelector, &slot.heads)
+			lists = append(lists, &headList{session: session, account: account, of: of, selector: memberSelector})
 		}
 	}
-	if err := tasks.Wait(); err != nil {
-		return false, err
-	}
-	var found []drift.Head
-	partOf := c.partOfByAccount(record)
-	for _, list := range objects {
-		for _, of := range list.heads {
-			if partOf[list.account][of.partOf] {
-				found = append(found, of.as(list.account, list.of.Kind))
-			}
-		}
-	}
-	if drift.DigestOf(found) == record.Standing.Objects && stateDigest(record, own) == record.Standing.State {
-		return true, nil
-	}
-	for _, list := range objects {
-		list.session.listed.keep(list.of.Kind, list.heads)
-	}
-	return false, nil
+	return lists, nil
 }
 
-// headList is one LIST of heads of one kind by one identity.
-type headList struct {
-	session *session
-	account string
-	of      resource
-	heads   []listedHead
+// digest is that of the apps' own members among what was listed.
+func (c *Client) digest(record drift.Record, lists []*headList) string {
+	var found []drift.Head
+	partOf := c.partOfByAccount(record)
+	for _, list := range lists {
+		for _, one := range list.heads {
+			if partOf[list.account][one.partOf] {
+				found = append(found, one.as(list.account, list.of.Kind))
+			}
+		}
+	}
+	return drift.DigestOf(found)
 }
 
 func (h listedHead) as(account string, kind drift.Kind) drift.Head {
-	return drift.Head{Account: account, Kind: kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name,
-		UID: h.Metadata.UID, Version: h.Metadata.ResourceVersion}
+	id := drift.ID{Group: kind.Group, Kind: kind.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}
+	return drift.Head{Account: account, ID: id, UID: h.Metadata.UID, Version: h.Metadata.ResourceVersion}
 }
 
 // partOfByAccount are the recorded apps' labels, by the service account that sees
@@ -120,9 +133,9 @@ func stateDigest(record drift.Record, own []listedHead) string {
 		names[drift.ParentName(app.Report.Name)], names[drift.StateName(app.Report.Name)] = true, true
 	}
 	var heads []drift.Head
-	for _, of := range own {
-		if names[of.Metadata.Name] {
-			heads = append(heads, drift.Head{Name: of.Metadata.Name, Version: of.Metadata.ResourceVersion})
+	for _, one := range own {
+		if names[one.Metadata.Name] {
+			heads = append(heads, drift.Head{ID: drift.ID{Name: one.Metadata.Name}, Version: one.Metadata.ResourceVersion})
 		}
 	}
 	return drift.DigestOf(heads)
@@ -132,38 +145,4 @@ func headNamed(name, version string) head {
 	var of head
 	of.Metadata.Name, of.Metadata.ResourceVersion = name, version
 	return of
-}
-
-// listedHeads are lists of members' heads in the whole cluster that nobody has used
-// yet, by kind.
-type listedHeads struct {
-	mu    sync.Mutex
-	heads map[drift.Kind][]listedHead
-}
-
-func (l *listedHeads) keep(kind drift.Kind, heads []listedHead) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.heads == nil {
-		l.heads = map[drift.Kind][]listedHead{}
-	}
-	l.heads[kind] = heads
-}
-
-func (l *listedHeads) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.heads = nil
-}
-
-// takeHeads hands out a list that was kept, once: what is read again is read afresh.
-func (s *session) takeHeads(of resource, namespace, selector string) ([]listedHead, bool) {
-	if namespace != "" || selector != memberSelector {
-		return nil, false
-	}
-	s.listed.mu.Lock()
-	defer s.listed.mu.Unlock()
-	heads, ok := s.listed.heads[of.Kind]
-	delete(s.listed.heads, of.Kind)
-	return heads, ok
 }

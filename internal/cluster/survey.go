@@ -71,9 +71,9 @@ func (c *Client) surveys(ctx context.Context, served drift.Capabilities, wants [
 		// Kept lists are for the look without Git that follows them at once; a full run
 		// has fetched and rendered meanwhile.
 		if !survey.alone() {
-			survey.listed.drop()
+			survey.kept.drop()
 		}
-		defer survey.listed.drop()
+		defer survey.kept.drop()
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(listsAtOnce)
@@ -113,10 +113,10 @@ func (s *survey) start(ctx context.Context, c *Client, tasks *errgroup.Group) fu
 	task(func() { s.autoscaled = s.readAutoscalers(ctx) })
 	kinds := s.kinds()
 	slots := make([]listing, len(kinds))
-	known := s.remembered()
+	memo := s.remembered()
 	for i, kind := range kinds {
 		task(func() {
-			slots[i] = s.list(ctx, kind, memberSelector, s.namespacesOf(kind.Kind), known[kind.Kind])
+			slots[i] = s.list(ctx, kind, memberSelector, s.namespacesOf(kind.Kind), memo[kind.Kind])
 		})
 	}
 	return func() {
@@ -128,22 +128,28 @@ func (s *survey) start(ctx context.Context, c *Client, tasks *errgroup.Group) fu
 }
 
 // remembered gathers the memo rows of one identity's apps, by kind at the version at
-// which it is wanted. What two apps want is looked at.
-func (s *survey) remembered() map[drift.Kind]*known {
-	partOf, lost := map[string]bool{}, false
+// which it is wanted. What two apps want is looked at. Of an app without an inventory
+// a list holds nothing yet.
+func (s *survey) remembered() map[drift.Kind]*memoRows {
+	partOf, asked := map[string]bool{}, map[string]map[place]bool{} // by GroupKind
 	for _, want := range s.wants {
 		partOf[want.PartOf] = true
-		lost = lost || !want.Inventory.Known
+		for _, id := range idsOf(want) {
+			if asked[id.GroupKind()] == nil {
+				asked[id.GroupKind()] = map[place]bool{}
+			}
+			asked[id.GroupKind()][place{id.Namespace, id.Name}] = true
+		}
 	}
-	found := map[drift.Kind]*known{}
+	found := map[drift.Kind]*memoRows{}
 	for _, want := range s.wants {
 		for i, object := range want.Objects {
 			of := found[object.Kind()]
 			if of == nil {
-				of = &known{rows: map[place]func(head) bool{}, partOf: partOf, lost: lost}
+				of = &memoRows{rows: map[place]func(head) bool{}, asked: asked[object.ID.GroupKind()], partOf: partOf}
 				found[object.Kind()] = of
 			}
-			of.remember(place{object.ID.Namespace, object.ID.Name}, want.Belief, want.Row(i))
+			of.add(place{object.ID.Namespace, object.ID.Name}, want.Belief, want.Row(i), want.Inventory.Known)
 		}
 	}
 	return found

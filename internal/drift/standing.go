@@ -12,8 +12,8 @@ import (
 // finds the same heads knows that every object is as its memo row says, and need not
 // even read the rows.
 type Standing struct {
-	// Kinds are what to list, at the version at which Git wants them, by the apps'
-	// service account; "" is Killick's own identity.
+	// Kinds are what to list, each at one of the versions at which Git wants it, by the
+	// apps' service account; "" is Killick's own identity.
 	Kinds map[string][]Kind `json:"kinds"`
 	// Objects is the digest of the apps' objects, State that of their inventories and
 	// caches: DigestOf.
@@ -24,17 +24,14 @@ type Standing struct {
 // Head is one state of one object: as long as its UID and resourceVersion are the
 // same, nobody has written it, not even its status.
 type Head struct {
-	Account   string // the service account that sees it
-	Kind      Kind
-	Namespace string
-	Name      string
-	UID       string
-	Version   string // resourceVersion
+	Account string // the service account that sees it
+	ID      ID
+	UID     string
+	Version string // resourceVersion
 }
 
 func (h Head) compare(other Head) int {
-	return cmp.Or(cmp.Compare(h.Account, other.Account), h.Kind.Compare(other.Kind),
-		cmp.Compare(h.Namespace, other.Namespace), cmp.Compare(h.Name, other.Name),
+	return cmp.Or(cmp.Compare(h.Account, other.Account), h.ID.Compare(other.ID),
 		cmp.Compare(h.UID, other.UID), cmp.Compare(h.Version, other.Version))
 }
 
@@ -42,7 +39,7 @@ func (h Head) compare(other Head) int {
 func DigestOf(heads []Head) string {
 	sum := sha256.New()
 	for _, h := range slices.SortedFunc(slices.Values(heads), Head.compare) {
-		fmt.Fprintf(sum, "%q %q %q %q %q %q %q %q\n", h.Account, h.Kind.Group, h.Kind.Version, h.Kind.Kind, h.Namespace, h.Name, h.UID, h.Version)
+		fmt.Fprintf(sum, "%q %q %q %q %q %q %q\n", h.Account, h.ID.Group, h.ID.Kind, h.ID.Namespace, h.ID.Name, h.UID, h.Version)
 	}
 	return base64.RawStdEncoding.EncodeToString(sum.Sum(nil))
 }
@@ -50,8 +47,7 @@ func DigestOf(heads []Head) string {
 // Head is the state that the row confirmed; false where a head does not tell all:
 // the object's health changes with time, its autoscaler may leave, or there is no
 // object.
-func (r Row) Head(account string, kind Kind, id ID) (Head, bool) {
+func (r Row) Head(account string, id ID) (Head, bool) {
 	belief := Belief{Trust: TrustMemo}
-	return Head{Account: account, Kind: kind, Namespace: id.Namespace, Name: id.Name, UID: r.UID, Version: r.Version},
-		belief.Same(r, r.UID, r.Version) && r.UID != ""
+	return Head{Account: account, ID: id, UID: r.UID, Version: r.Version}, belief.Same(r, r.UID, r.Version) && r.UID != ""
 }

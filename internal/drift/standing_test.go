@@ -4,23 +4,21 @@ import "testing"
 
 func TestDigestOf(t *testing.T) {
 	t.Parallel()
-	kind := Kind{Version: "v1", Kind: "ConfigMap"}
-	a := Head{Kind: kind, Namespace: "n", Name: "a", UID: "u", Version: "1"}
-	b := Head{Kind: kind, Namespace: "n", Name: "b", UID: "v", Version: "2"}
+	a := Head{ID: ID{Kind: "ConfigMap", Namespace: "n", Name: "a"}, UID: "u", Version: "1"}
+	b := Head{ID: ID{Kind: "ConfigMap", Namespace: "n", Name: "b"}, UID: "v", Version: "2"}
 	digest := DigestOf([]Head{a, b})
 	if DigestOf([]Head{b, a}) != digest {
 		t.Error("the order of heads counts")
 	}
 	for why, change := range map[string]func(*Head){
 		"account":   func(h *Head) { h.Account = "n/deployer" },
-		"group":     func(h *Head) { h.Kind.Group = "apps" },
-		"version":   func(h *Head) { h.Kind.Version = "v2" },
-		"kind":      func(h *Head) { h.Kind.Kind = "Secret" },
-		"namespace": func(h *Head) { h.Namespace = "m" },
-		"name":      func(h *Head) { h.Name = "c" },
+		"group":     func(h *Head) { h.ID.Group = "apps" },
+		"kind":      func(h *Head) { h.ID.Kind = "Secret" },
+		"namespace": func(h *Head) { h.ID.Namespace = "m" },
+		"name":      func(h *Head) { h.ID.Name = "c" },
 		"uid":       func(h *Head) { h.UID = "w" },
 		"state":     func(h *Head) { h.Version = "3" },
-		"border":    func(h *Head) { h.Namespace, h.Name = "n\" \"b", "" },
+		"border":    func(h *Head) { h.ID.Namespace, h.ID.Name = "n\" \"b", "" },
 	} {
 		other := b
 		change(&other)
@@ -37,10 +35,9 @@ func TestDigestOf(t *testing.T) {
 func TestRowHead(t *testing.T) {
 	t.Parallel()
 	id := ID{Group: "apps", Kind: "Deployment", Namespace: "n", Name: "web"}
-	kind := Kind{Group: "apps", Version: "v1", Kind: "Deployment"}
 	full := Row{UID: "u", Version: "7", Proof: true, Health: HealthSuspended}
-	head, ok := full.Head("n/deployer", kind, id)
-	if want := (Head{Account: "n/deployer", Kind: kind, Namespace: "n", Name: "web", UID: "u", Version: "7"}); head != want || !ok {
+	head, ok := full.Head("n/deployer", id)
+	if want := (Head{Account: "n/deployer", ID: id, UID: "u", Version: "7"}); head != want || !ok {
 		t.Errorf("%+v, %v", head, ok)
 	}
 	belief := Belief{Trust: TrustMemo}
@@ -59,7 +56,7 @@ func TestRowHead(t *testing.T) {
 	} {
 		row := full
 		change(&row)
-		if _, ok := row.Head("", kind, id); ok {
+		if _, ok := row.Head("", id); ok {
 			t.Errorf("a row that %s has a head", why)
 		}
 		if belief.Same(row, row.UID, row.Version) {
