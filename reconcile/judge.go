@@ -127,16 +127,12 @@ func (c court) compare(ctx context.Context, a app, object drift.Object, observat
 		}
 	}
 	change := drift.Compare(comparison)
-	added := drift.Additions(change)
-	if len(added) == 0 || observation.Live == nil {
+	if observation.Live == nil {
 		return change, nil
 	}
-	// What comes back by itself is a default, not somebody's wish.
-	without, err := c.Reader.DryRemove(ctx, a.config, change.ID, change.Version, observation.Live, added)
-	if err != nil {
-		return drift.Unremovable(change, err), err
-	}
-	return drift.Restored(change, without), nil
+	return drift.WithoutDefaults(change, func(added []drift.Path) (map[string]any, error) {
+		return c.Reader.DryRemove(ctx, a.config, change.ID, change.Version, observation.Live, added)
+	})
 }
 
 // observeOne reads one object again, with all that belongs to it, and asks the API

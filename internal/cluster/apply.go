@@ -28,9 +28,16 @@ const noVersion = "1"
 func (c *Client) Apply(ctx context.Context, r drift.ApplyRequest) (map[string]any, error) {
 	var stored map[string]any
 	err := c.write(ctx, r.App, r.Object.Kind(), func(ctx context.Context, t target) (err error) {
-		if stored, err = t.apply(ctx, r); err == nil && lacks(stored, r.Emptied) {
+		stored, err = t.apply(ctx, r)
+		again := func() {
 			r.UID = uidOf(stored)
 			stored, err = t.finish(ctx, r, stored)
+		}
+		if err == nil && len(r.Claimed) > 0 {
+			again()
+		}
+		if err == nil && lacks(stored, slices.Concat(r.Emptied, r.Claimed)) {
+			again()
 		}
 		return t.immutable(ctx, t.of, r.Object, err)
 	})

@@ -89,11 +89,11 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 	if !listed {
 		heads, err = s.heads(ctx, of, namespace, selector)
 	}
-	switch {
-	case ctx.Err() != nil, errors.Is(err, drift.ErrUnreachable), forbidden(err):
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, drift.ErrUnreachable) && !forbidden(err) {
+			err = nil
+		}
 		return collection{}, false, err
-	case err != nil:
-		return collection{}, false, nil
 	}
 	var changed int
 	var newcomers []place

@@ -257,7 +257,7 @@ func TestErrorsNeverLookLikeEmpty(t *testing.T) {
 		if change.Type == InSync && len(change.Findings) == 0 {
 			rt.Fatal("an error looks like peace")
 		}
-		for _, next := range []Change{change, WithoutIgnored(change, []Path{at("*")}), Restored(change, nil)} {
+		for _, next := range []Change{change, WithoutIgnored(change, []Path{at("*")}), restored(change, Additions(change), nil)} {
 			if d := Decide(next, granting(acting...), Facts{}); d.Action.Writes() {
 				rt.Fatalf("something is written: %+v", d)
 			}

@@ -138,12 +138,12 @@ func (l *local) value(path fieldpath.Path, set *fieldpath.Set, member bool, desi
 
 // atomic compares a value that merges as one. As long as our own entry owns it
 // nobody has changed it since we applied it: what live has beyond the manifest
-// then are the server's defaults. A list that no entry names may merge by keys
+// then are the server's defaults, of which a map of texts has none. A list that no entry names may merge by keys
 // for all that is known; more than the manifest asks for is nobody's there, as in
 // a map.
 func (l *local) atomic(path fieldpath.Path, desired, live any) {
 	same := equalValues(desired, live)
-	if !same && (l.own.Has(path) || !l.root.Has(path)) {
+	if !same && !l.isTextMap(elementOf(path[len(path)-1])) && (l.own.Has(path) || !l.root.Has(path)) {
 		same = contains(pathOf(path), live, desired)
 	}
 	if !same {

@@ -178,14 +178,34 @@ func writeManaged(live map[string]any, entries []managed, touched map[int]bool, 
 	}), nil
 }
 
-// Restored takes out of a change the additions that the server puts back by
+// WithoutDefaults leaves out of a change the additions that come back by themselves.
+// dryRemove is the server's answer to what the object would be without what stands at
+// some paths. The error is its refusal to tell that of some additions, which stay.
+func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
+	added := Additions(change)
+	if len(added) == 0 {
+		return change, nil
+	}
+	without, err := dryRemove(added)
+	if err == nil {
+		return restored(change, added, without), nil
+	}
+	if rest := separable(added, err); len(rest) > 0 {
+		if without, err := dryRemove(rest); err == nil {
+			change = restored(change, rest, without)
+		}
+	}
+	return unremovable(change, err), err
+}
+
+// restored takes out of a change the additions that the server puts back by
 // itself: they are defaults, not somebody's wish. without is the server's answer
-// to a dry-run that removes all additions at once. What came back in the place of a
+// to a dry-run that removes the asked ones at once. What came back in the place of a
 // removed field that excludes it stays: a volume without a source is an emptyDir.
-func Restored(change Change, without map[string]any) Change {
+func restored(change Change, asked []Path, without map[string]any) Change {
 	var kept []FieldChange
 	for _, field := range change.Fields {
-		if field.Addition && !change.displaced(field.Path) {
+		if slices.ContainsFunc(asked, field.Path.Equal) && !change.displaced(field.Path) {
 			if v, present := ValueAt(without, field.Path); present && equalValues(v, field.Live) {
 				continue
 			}
@@ -219,11 +239,11 @@ func (c Change) displaced(path Path) bool {
 	})
 }
 
-// Unremovable marks additions that cannot be taken away in place: a Secret or
+// unremovable marks additions that cannot be taken away in place: a Secret or
 // ConfigMap that somebody made immutable stays so (core/v1 validation). err is the
 // server's refusal to say what removing them would store; one for any other
 // reason leaves the change as it is.
-func Unremovable(change Change, err error) Change {
+func unremovable(change Change, err error) Change {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
 		return change
@@ -238,6 +258,31 @@ func Unremovable(change Change, err error) Change {
 	}
 	change.Immutable = append(slices.Clone(change.Immutable), paths...)
 	return change
+}
+
+// separable are the additions that may be removed where the server refused to remove
+// all of them at once: those outside of the fields that it refused. nil when it did
+// not say which fields those are.
+func separable(added []Path, err error) []Path {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
+		return nil
+	}
+	rest := slices.Clone(added)
+	for _, cause := range refusal.Causes {
+		refused := parseFieldPath(cause.Field)
+		if i := slices.IndexFunc(refused, func(name string) bool { return strings.HasPrefix(name, "[") }); i >= 0 {
+			refused = refused[:i] // an index of the object without them
+		}
+		if len(refused) == 0 {
+			return nil
+		}
+		rest = slices.DeleteFunc(rest, func(p Path) bool { return p.HasPrefix(refused) || refused.HasPrefix(p) })
+	}
+	if len(rest) == len(added) {
+		return nil
+	}
+	return rest
 }
 
 // Additions are the paths of a change that other managers added.

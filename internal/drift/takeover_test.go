@@ -2,6 +2,7 @@ package drift
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -494,23 +495,23 @@ func TestRestoredAndAdditions(t *testing.T) {
 		t.Fatal(diff)
 	}
 	patched := applyPatch(t, s.live, RemovalPatch(s.live, Additions(change)))
-	got := Restored(change, stored(patched))
+	got := restored(change, Additions(change), stored(patched))
 	if diff := cmp.Diff([]string{`add spec.minReadySeconds: 5 → null, live kubectl-edit`}, told(got.Fields)); diff != "" {
 		t.Errorf("what the server puts back is a default (-want +got):\n%s", diff)
 	}
 	only := change
 	only.Fields = slices.Clone(change.Fields[1:])
-	if got := Restored(only, stored(patched)); got.Type != InSync || got.Cause != CauseNone {
+	if got := restored(only, Additions(only), stored(patched)); got.Type != InSync || got.Cause != CauseNone {
 		t.Errorf("nothing is left: %s by %s", got.Type, got.Cause)
 	}
-	if diff := cmp.Diff(change, Restored(change, nil), cmpopts.EquateErrors()); diff != "" {
+	if diff := cmp.Diff(change, restored(change, Additions(change), nil), cmpopts.EquateErrors()); diff != "" {
 		t.Errorf("no answer restores nothing: %s", diff)
 	}
 	for _, untouched := range []Change{
 		{Type: Unknown, Err: refused(ErrForbidden)}, {Type: Missing, Cause: CauseGit}, {Type: Extra, Cause: CauseGit},
 		{Type: Modified, Cause: CauseLive, Terminating: true},
 	} {
-		if got := Restored(untouched, map[string]any{}); got.Type != untouched.Type || got.Cause != untouched.Cause {
+		if got := restored(untouched, Additions(untouched), map[string]any{}); got.Type != untouched.Type || got.Cause != untouched.Cause {
 			t.Errorf("%s became %s", untouched.Type, got.Type)
 		}
 	}
@@ -545,7 +546,7 @@ func TestRestoredKeepsWhatExcludes(t *testing.T) {
 		"the dry-run was not refused": {nil, 1},
 	} {
 		change.Err = c.err
-		if got := told(Restored(change, live).Fields); len(got) != c.kept {
+		if got := told(restored(change, Additions(change), live).Fields); len(got) != c.kept {
 			t.Errorf("%s: %q, want %d", name, got, c.kept)
 		}
 	}
@@ -567,8 +568,57 @@ func TestUnremovable(t *testing.T) {
 		{"no cause", refusal(), nil},
 		{"no answer", ErrUnreachable, nil},
 	} {
-		if diff := cmp.Diff(c.want, Unremovable(Change{}, c.err).Immutable); diff != "" {
+		if diff := cmp.Diff(c.want, unremovable(Change{}, c.err).Immutable); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
 		}
+	}
+}
+
+// Where the server refuses to remove one addition, it is asked about the others.
+func TestWithoutDefaults(t *testing.T) {
+	t.Parallel()
+	port, affinity, text := at("spec ports [port=80,protocol=TCP]"), at("spec sessionAffinity"), at("metadata annotations note")
+	change := Change{Type: Modified, Fields: []FieldChange{
+		{Path: text, Op: OpAdd, Live: "x", Addition: true, Cause: CauseLive},
+		{Path: port, Op: OpAdd, Live: map[string]any{"port": int64(80)}, Addition: true, Cause: CauseLive},
+		{Path: affinity, Op: OpAdd, Live: "None", Addition: true, Cause: CauseLive},
+	}}
+	refused := &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports", Message: "Required value"}}}
+	back := map[string]any{"spec": map[string]any{"sessionAffinity": "None", "ports": []any{map[string]any{"port": int64(80)}}}}
+	for _, c := range []struct {
+		why   string
+		first error
+		asked int
+		kept  []Path
+	}{
+		{"one field is refused", refused, 2, []Path{text, port}},
+		{"an item of it", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports[0].name", Message: "Required value"}}}, 2, []Path{text, port}},
+		{"nothing is refused", nil, 1, []Path{text, port}},
+		{"no field is named", &Refusal{Kind: ErrInvalid}, 1, []Path{text, port, affinity}},
+		{"all of it is refused", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec"}, {Field: "metadata"}}}, 1, []Path{text, port, affinity}},
+		{"something else is", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "data"}}}, 1, []Path{text, port, affinity}},
+		{"nobody answers", ErrUnreachable, 1, []Path{text, port, affinity}},
+	} {
+		asked := 0
+		got, err := WithoutDefaults(change, func(paths []Path) (map[string]any, error) {
+			asked++
+			if asked == 1 && c.first != nil {
+				return nil, c.first
+			}
+			return back, nil
+		})
+		if !errors.Is(err, c.first) || asked != c.asked {
+			t.Errorf("%s: asked %d times: %v", c.why, asked, err)
+		}
+		var kept []Path
+		for _, field := range got.Fields {
+			kept = append(kept, field.Path)
+		}
+		if diff := cmp.Diff(c.kept, kept); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.why, diff)
+		}
+	}
+	if got, err := WithoutDefaults(Change{}, nil); err != nil || len(got.Fields) > 0 {
+		t.Errorf("nothing was added, and somebody is asked: %v", err)
 	}
 }

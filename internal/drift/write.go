@@ -24,22 +24,22 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 		return request, nil
 	}
 	request.Patch = n.Removals(live, object.Manifest, step.Decision.Granted)
-	if request.Emptied, err = n.emptied(live, object.Manifest); err != nil {
+	entries, err := n.read(live)
+	if err != nil {
 		return ApplyRequest{}, err
 	}
+	own := ownFields(entries)
+	request.Emptied = emptiedBelow(own, object.Manifest)
+	request.Claimed = newlyOurs(own, nil, object.Manifest, live)
 	request.ManagedFields, err = n.TakeOver(live, step.Decision.Granted, object.Kind().APIVersion(), step.Decision.Adopt, now)
 	return request, err
 }
 
-// emptied are the containers that the manifest names as empty and of which we own
+// emptiedBelow are the containers that the manifest names as empty and of which we own
 // members until this apply.
-func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
-	entries, err := n.read(live)
-	if err != nil {
-		return nil, err
-	}
+func emptiedBelow(own *fieldpath.Set, manifest map[string]any) []Path {
 	var paths []Path
-	ownFields(entries).Iterate(func(fields fieldpath.Path) {
+	own.Iterate(func(fields fieldpath.Path) {
 		path := pathOf(fields)
 		for i := 1; i < len(path); i++ {
 			v, named := wantedValue(manifest, path[:i])
@@ -54,5 +54,25 @@ func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 			}
 		}
 	})
-	return paths, nil
+	return paths
+}
+
+// newlyOurs are the maps that the manifest names as empty, that hold something, and of
+// which nothing is ours yet.
+func newlyOurs(own *fieldpath.Set, at fieldpath.Path, manifest, live map[string]any) []Path {
+	var paths []Path
+	for _, key := range unionKeys(manifest, nil) {
+		want, isMap := manifest[key].(map[string]any)
+		have, filled := live[key].(map[string]any)
+		if !isMap || !filled || len(have) == 0 {
+			continue
+		}
+		below := appendElement(at, fieldElement(key))
+		if len(want) > 0 {
+			paths = append(paths, newlyOurs(own, below, want, have)...)
+		} else if !own.Has(below) && setAt(own, below).Empty() {
+			paths = append(paths, pathOf(below))
+		}
+	}
+	return paths
 }

@@ -42,20 +42,22 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 		// moved; where it does, what is found must not need a row.
 		change = s.recorded
 	}
-	added := drift.Additions(s.recorded)
-	if len(added) == 0 || s.seen.Live == nil {
+	if s.seen.Live == nil {
 		return change, nil
 	}
-	removed, err := l.killick.DryRemove(ctx, l.app, change.ID, change.Version, s.seen.Live, added)
-	if err != nil {
+	dryRemove := func(added []drift.Path) (map[string]any, error) {
+		return l.killick.DryRemove(ctx, l.app, change.ID, change.Version, s.seen.Live, added)
+	}
+	var err error
+	if s.recorded, err = drift.WithoutDefaults(s.recorded, dryRemove); err != nil {
 		s.note("the additions cannot be removed: %v", err)
 		var refusal *drift.Refusal
 		s.unremovable = errors.As(err, &refusal)
-		s.recorded = drift.Unremovable(s.recorded, err)
-		return drift.Unremovable(change, err), err
 	}
-	s.recorded = drift.Restored(s.recorded, removed)
-	return drift.Restored(change, removed), nil
+	if s.seen.Predicted == nil {
+		return s.recorded, err
+	}
+	return drift.WithoutDefaults(change, dryRemove)
 }
 
 // judge compares what was found with what happened.
