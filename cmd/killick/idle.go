@@ -59,6 +59,7 @@ func (s *session) unchanged(ctx context.Context, record drift.Record, key []byte
 	if err != nil || s.basis(capabilities) != record.Basis {
 		return reconcile.Outcome{}, false
 	}
+	defer s.cluster.Forget() // a full run judges by what is there after it has rendered
 	if s.cluster.Stands(ctx, record) {
 		return s.reconciler(nil).Unmoved(s.recollecting(key), record), true
 	}

@@ -28,16 +28,9 @@ const noVersion = "1"
 func (c *Client) Apply(ctx context.Context, r drift.ApplyRequest) (map[string]any, error) {
 	var stored map[string]any
 	err := c.write(ctx, r.App, r.Object.Kind(), func(ctx context.Context, t target) (err error) {
-		stored, err = t.apply(ctx, r)
-		again := func() {
+		if stored, err = t.apply(ctx, r); err == nil && lacks(stored, r.Emptied) {
 			r.UID = uidOf(stored)
 			stored, err = t.finish(ctx, r, stored)
-		}
-		if err == nil && len(r.Claimed) > 0 {
-			again()
-		}
-		if err == nil && lacks(stored, slices.Concat(r.Emptied, r.Claimed)) {
-			again()
 		}
 		return t.immutable(ctx, t.of, r.Object, err)
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -90,7 +91,7 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 		heads, err = s.heads(ctx, of, namespace, selector)
 	}
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, drift.ErrUnreachable) && !forbidden(err) {
+		if ctx.Err() == nil && !forbidden(err) && !troubled(err) {
 			err = nil
 		}
 		return collection{}, false, err
@@ -120,6 +121,13 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 		}
 	}
 	return found, true, nil
+}
+
+// troubled says that a server does not answer, or not now: asking it for more is no
+// remedy.
+func troubled(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	return errors.Is(err, drift.ErrUnreachable) || isTimeout(err) || ok && passing(status)
 }
 
 // listedHead is a head as a list gives it, with the value of the part-of label.

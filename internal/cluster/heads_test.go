@@ -339,6 +339,11 @@ func TestStands(t *testing.T) {
 				t.Errorf("%d LISTs for the next look", got)
 			}
 			next.Stands(e.ctx, record)
+			next.Forget()
+			if got := lists(); got != 1 {
+				t.Errorf("%d LISTs after what was kept was to be forgotten", got)
+			}
+			next.Stands(e.ctx, record)
 			want.Belief.Alone = false
 			if got := lists(); got != 1 {
 				t.Errorf("%d LISTs for a full run: it must not use what was listed before it rendered", got)

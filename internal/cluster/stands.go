@@ -11,7 +11,7 @@ import (
 // Stands says whether the apps' objects and Killick's own state are as a run left
 // them: one LIST of heads per kind and identity, and one for the state. What could not
 // be listed stands for nothing. If they are not, what was listed is kept for the
-// Observe that looks closer.
+// Observe that looks closer, until Forget.
 func (c *Client) Stands(ctx context.Context, record drift.Record) bool {
 	if record.Standing == nil {
 		return false
@@ -44,6 +44,16 @@ func (c *Client) Stands(ctx context.Context, record drift.Record) bool {
 		}
 	}
 	return false
+}
+
+// Forget drops what Stands kept and nobody used.
+func (c *Client) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own.kept.drop()
+	for _, session := range c.sessions {
+		session.kept.drop()
+	}
 }
 
 // headList is one LIST of heads by one identity.

@@ -68,12 +68,9 @@ func (c *Client) surveys(ctx context.Context, served drift.Capabilities, wants [
 		found[session.user].wants = append(found[session.user].wants, want)
 	}
 	for _, survey := range order {
-		// Kept lists are for the look without Git that follows them at once; a full run
-		// has fetched and rendered meanwhile.
 		if !survey.alone() {
-			survey.kept.drop()
+			survey.kept.drop() // a full run has fetched and rendered since they were listed
 		}
-		defer survey.kept.drop()
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(listsAtOnce)

@@ -12,16 +12,18 @@ import (
 // whose key was edited) or is not allowed, and says what the manifest asks for
 // that live does not have; defaults and values nobody applied stay out.
 type local struct {
-	kind  any            // of the manifest
-	ours  *fieldpath.Set // what our Apply entry would own
-	own   *fieldpath.Set // what it owns now
-	root  *fieldpath.Set
-	moved bool // the manifest is known to be another one than was applied
-	found []rawChange
+	// service says that the manifest is a Service, whose selector is a map of texts and
+	// not a LabelSelector.
+	service bool
+	ours    *fieldpath.Set // what our Apply entry would own
+	own     *fieldpath.Set // what it owns now
+	root    *fieldpath.Set
+	moved   bool // the manifest is known to be another one than was applied
+	found   []rawChange
 }
 
 func localDiff(manifest, live map[string]any, entries []managed, moved bool) local {
-	l := local{kind: manifest["kind"], own: ownFields(entries), root: structure(entries), moved: moved, ours: fieldpath.NewSet()}
+	l := local{service: manifest["apiVersion"] == "v1" && manifest["kind"] == "Service", own: ownFields(entries), root: structure(entries), moved: moved, ours: fieldpath.NewSet()}
 	l.mapping(nil, l.root, comparable(manifest), comparable(live))
 	return l
 }
@@ -44,9 +46,9 @@ func (l *local) mapping(path fieldpath.Path, set *fieldpath.Set, desired, live m
 		case !present:
 			// A zero value that we still own was not removed: the server does not
 			// store it. An empty list that merges is never owned; and where nothing is
-			// ours any more, an empty map of texts was not stored either.
+			// ours any more, nothing tells that an empty selector was not stored.
 			items, isList := want.([]any)
-			unseen := isZero(want) && (touches(l.own, l.root, below) || l.own.Empty() && l.isTextMap(key)) || isList && len(items) == 0
+			unseen := isZero(want) && (touches(l.own, l.root, below) || l.own.Empty() && l.isSelector(below)) || isList && len(items) == 0
 			if want != nil && !unseen {
 				l.note(below, OpRemove, want, nil)
 			}
@@ -57,18 +59,6 @@ func (l *local) mapping(path fieldpath.Path, set *fieldpath.Set, desired, live m
 			l.claim(below, want)
 		}
 	}
-}
-
-// textMaps are fields that hold a map of texts in all of Kubernetes' own kinds. Such a
-// map is not stored when it is empty, unlike an empty structure (emptyDir, podSelector,
-// the selector of a PodDisruptionBudget).
-var textMaps = map[string]bool{
-	"labels": true, "annotations": true, "matchLabels": true, "nodeSelector": true,
-	"data": true, "binaryData": true, "stringData": true,
-}
-
-func (l *local) isTextMap(key string) bool {
-	return textMaps[key] || key == "selector" && l.kind == "Service"
 }
 
 // isZero says whether the API may leave the value out of what it stores.
@@ -138,17 +128,43 @@ func (l *local) value(path fieldpath.Path, set *fieldpath.Set, member bool, desi
 
 // atomic compares a value that merges as one. As long as our own entry owns it
 // nobody has changed it since we applied it: what live has beyond the manifest
-// then are the server's defaults, of which a map of texts has none. A list that no entry names may merge by keys
+// then are the server's defaults, of which a selector of labels has none. A list that no entry names may merge by keys
 // for all that is known; more than the manifest asks for is nobody's there, as in
 // a map.
 func (l *local) atomic(path fieldpath.Path, desired, live any) {
 	same := equalValues(desired, live)
-	if !same && !l.isTextMap(elementOf(path[len(path)-1])) && (l.own.Has(path) || !l.root.Has(path)) {
-		same = contains(pathOf(path), live, desired)
+	if !same && !l.isSelector(path) && (l.own.Has(path) || !l.root.Has(path)) {
+		same = contains(pathOf(path), live, desired) && sameLabels(desired, live)
 	}
 	if !same {
 		l.note(path, OpReplace, desired, live)
 	}
+}
+
+func (l *local) isSelector(path fieldpath.Path) bool {
+	return l.service && path.Equals(fieldpath.MakePathOrDie("spec", "selector"))
+}
+
+// sameLabels says that the labels of every LabelSelector in an atomic value are those
+// that the manifest names. live holds what the manifest asks for.
+func sameLabels(desired, live any) bool {
+	switch want := desired.(type) {
+	case map[string]any:
+		have, _ := live.(map[string]any)
+		for key, v := range want {
+			if key == "matchLabels" && !equalValues(v, have[key]) && !(isZero(v) && isZero(have[key])) || !sameLabels(v, have[key]) {
+				return false
+			}
+		}
+	case []any:
+		have, _ := live.([]any)
+		for i := range want {
+			if i < len(have) && !sameLabels(want[i], have[i]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (l *local) list(path fieldpath.Path, set *fieldpath.Set, desired, live []any) {

@@ -68,11 +68,6 @@ type ApplyRequest struct {
 	// typed/remove.go); a second one makes them again, and has the server fill in
 	// its defaults there.
 	Emptied []Path
-	// Claimed are maps that the manifest names as empty, that hold something and of
-	// which nothing is ours yet. One apply makes them ours and leaves everything in
-	// them; a second takes out what nobody owns (structured-merge-diff, merge/update.go,
-	// prune), which may make null of them as above.
-	Claimed []Path
 	// Replace deletes the judged object and creates it again.
 	Replace bool
 }

@@ -191,8 +191,12 @@ func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, erro
 		return restored(change, added, without), nil
 	}
 	if rest := separable(added, err); len(rest) > 0 {
-		if without, err := dryRemove(rest); err == nil {
+		without, again := dryRemove(rest)
+		switch {
+		case again == nil:
 			change = restored(change, rest, without)
+		case errors.Is(again, ErrConflict):
+			return change, again // the object is another one by now
 		}
 	}
 	return unremovable(change, err), err

@@ -574,41 +574,59 @@ func TestUnremovable(t *testing.T) {
 	}
 }
 
-// Where the server refuses to remove one addition, it is asked about the others.
+// Where the server refuses to remove one addition, it is asked about the others; what
+// it was not asked to remove is not taken for a default because it still stands there.
 func TestWithoutDefaults(t *testing.T) {
 	t.Parallel()
+	item := map[string]any{"port": int64(80), "protocol": "TCP"}
 	port, affinity, text := at("spec ports [port=80,protocol=TCP]"), at("spec sessionAffinity"), at("metadata annotations note")
 	change := Change{Type: Modified, Fields: []FieldChange{
 		{Path: text, Op: OpAdd, Live: "x", Addition: true, Cause: CauseLive},
-		{Path: port, Op: OpAdd, Live: map[string]any{"port": int64(80)}, Addition: true, Cause: CauseLive},
+		{Path: port, Op: OpAdd, Live: item, Addition: true, Cause: CauseLive},
 		{Path: affinity, Op: OpAdd, Live: "None", Addition: true, Cause: CauseLive},
 	}}
-	refused := &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports", Message: "Required value"}}}
-	back := map[string]any{"spec": map[string]any{"sessionAffinity": "None", "ports": []any{map[string]any{"port": int64(80)}}}}
+	all, rest := []Path{text, port, affinity}, []Path{text, affinity}
+	refused := func(fields ...string) error {
+		refusal := &Refusal{Kind: ErrInvalid}
+		for _, field := range fields {
+			refusal.Causes = append(refusal.Causes, RefusalCause{Field: field, Message: "Required value"})
+		}
+		return refusal
+	}
+	back := map[string]any{"spec": map[string]any{"sessionAffinity": "None", "ports": []any{item}}}
 	for _, c := range []struct {
-		why   string
-		first error
-		asked int
-		kept  []Path
+		why         string
+		first, then error
+		asked       [][]Path
+		kept        []Path
+		says        error
 	}{
-		{"one field is refused", refused, 2, []Path{text, port}},
-		{"an item of it", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports[0].name", Message: "Required value"}}}, 2, []Path{text, port}},
-		{"nothing is refused", nil, 1, []Path{text, port}},
-		{"no field is named", &Refusal{Kind: ErrInvalid}, 1, []Path{text, port, affinity}},
-		{"all of it is refused", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec"}, {Field: "metadata"}}}, 1, []Path{text, port, affinity}},
-		{"something else is", &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "data"}}}, 1, []Path{text, port, affinity}},
-		{"nobody answers", ErrUnreachable, 1, []Path{text, port, affinity}},
+		{why: "nothing is refused", asked: [][]Path{all}, kept: []Path{text}},
+		{why: "one field is refused", first: refused("spec.ports"), asked: [][]Path{all, rest}, kept: []Path{text, port}, says: ErrInvalid},
+		{why: "an item of it", first: refused("spec.ports[0].name"), asked: [][]Path{all, rest}, kept: []Path{text, port}, says: ErrInvalid},
+		{why: "the others too", first: refused("spec.ports"), then: refused("spec"), asked: [][]Path{all, rest}, kept: all, says: ErrInvalid},
+		{why: "the object changes meanwhile", first: refused("spec.ports"), then: ErrConflict, asked: [][]Path{all, rest}, kept: all, says: ErrConflict},
+		{why: "no field is named", first: refused(), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "all of it is refused", first: refused("spec", "metadata"), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "something else is", first: refused("data"), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "nobody answers", first: ErrUnreachable, asked: [][]Path{all}, kept: all, says: ErrUnreachable},
 	} {
-		asked := 0
+		var asked [][]Path
 		got, err := WithoutDefaults(change, func(paths []Path) (map[string]any, error) {
-			asked++
-			if asked == 1 && c.first != nil {
+			asked = append(asked, paths)
+			switch {
+			case len(asked) == 1 && c.first != nil:
 				return nil, c.first
+			case len(asked) == 2 && c.then != nil:
+				return nil, c.then
 			}
 			return back, nil
 		})
-		if !errors.Is(err, c.first) || asked != c.asked {
-			t.Errorf("%s: asked %d times: %v", c.why, asked, err)
+		if !errors.Is(err, c.says) {
+			t.Errorf("%s: the error is %v", c.why, err)
+		}
+		if diff := cmp.Diff(c.asked, asked); diff != "" {
+			t.Errorf("%s: asked (-want +got):\n%s", c.why, diff)
 		}
 		var kept []Path
 		for _, field := range got.Fields {

@@ -28,9 +28,7 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 	if err != nil {
 		return ApplyRequest{}, err
 	}
-	own := ownFields(entries)
-	request.Emptied = emptiedBelow(own, object.Manifest)
-	request.Claimed = newlyOurs(own, nil, object.Manifest, live)
+	request.Emptied = emptiedBelow(ownFields(entries), object.Manifest)
 	request.ManagedFields, err = n.TakeOver(live, step.Decision.Granted, object.Kind().APIVersion(), step.Decision.Adopt, now)
 	return request, err
 }
@@ -54,25 +52,5 @@ func emptiedBelow(own *fieldpath.Set, manifest map[string]any) []Path {
 			}
 		}
 	})
-	return paths
-}
-
-// newlyOurs are the maps that the manifest names as empty, that hold something, and of
-// which nothing is ours yet.
-func newlyOurs(own *fieldpath.Set, at fieldpath.Path, manifest, live map[string]any) []Path {
-	var paths []Path
-	for _, key := range unionKeys(manifest, nil) {
-		want, isMap := manifest[key].(map[string]any)
-		have, filled := live[key].(map[string]any)
-		if !isMap || !filled || len(have) == 0 {
-			continue
-		}
-		below := appendElement(at, fieldElement(key))
-		if len(want) > 0 {
-			paths = append(paths, newlyOurs(own, below, want, have)...)
-		} else if !own.Has(below) && setAt(own, below).Empty() {
-			paths = append(paths, pathOf(below))
-		}
-	}
 	return paths
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // What Git empties is said with the write; what was empty before, what only others
@@ -45,24 +44,23 @@ binaryData: {}
 	}
 }
 
-// A map that Git names as empty for the first time, and that holds something which is
-// not ours, needs a second apply.
-func TestWriteClaims(t *testing.T) {
+// An empty list in a map that Git empties is nobody's, and goes with the write;
+// nothing else of the map does.
+func TestWriteTakesLeftovers(t *testing.T) {
 	t.Parallel()
-	own := fieldpath.NewSet(fieldpath.MakePathOrDie("spec", "mine"), fieldpath.MakePathOrDie("spec", "partly", "a"))
-	live := map[string]any{"spec": map[string]any{
-		"mine": map[string]any{"x": "y"}, "partly": map[string]any{"a": "b"}, "held": map[string]any{"x": "y"},
-		"empty": map[string]any{}, "list": []any{"x"}, "deep": map[string]any{"held": map[string]any{"x": "y"}},
+	live := map[string]any{"metadata": map[string]any{}, "spec": map[string]any{
+		"held": map[string]any{"mode": "auto", "listeners": []any{}, "items": []any{"x"}, "deep": map[string]any{"list": []any{}, "size": int64(1)}},
+		"kept": map[string]any{"list": []any{}},
 	}}
-	manifest := map[string]any{"spec": map[string]any{
-		"mine": map[string]any{}, "partly": map[string]any{}, "held": map[string]any{}, "empty": map[string]any{},
-		"absent": map[string]any{}, "list": []any{}, "deep": map[string]any{"held": map[string]any{}},
+	manifest := map[string]any{"metadata": map[string]any{}, "spec": map[string]any{
+		"held": map[string]any{}, "kept": map[string]any{"list": []any{}}, "absent": map[string]any{},
 	}}
 	var got []string
-	for _, path := range newlyOurs(own, nil, manifest, live) {
-		got = append(got, path.Pointer())
+	for _, operation := range (Noise{}).Removals(live, manifest, nil) {
+		got = append(got, operation.Op+" "+operation.Path)
 	}
-	if diff := cmp.Diff([]string{"/spec/deep/held", "/spec/held"}, got); diff != "" {
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"remove /spec/held/deep/list", "remove /spec/held/listeners"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -54,7 +54,7 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 		var refusal *drift.Refusal
 		s.unremovable = errors.As(err, &refusal)
 	}
-	if s.seen.Predicted == nil {
+	if s.seen.Predicted == nil || errors.Is(err, drift.ErrConflict) {
 		return s.recorded, err
 	}
 	return drift.WithoutDefaults(change, dryRemove)
