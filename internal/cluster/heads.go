@@ -34,6 +34,7 @@ var metaDecoder = func() runtime.Decoder {
 // memoRows are what the memo of one identity's apps says of one kind's objects.
 type memoRows struct {
 	rows     map[place]func(head) bool // nobody has written this state since its row was made
+	added    map[place]bool            // rows or not
 	asked    map[place]bool            // objects that will be looked at one by one
 	partOf   map[string]bool           // the apps' labels
 	doubtful int                       // objects a list is to hold and no head can settle
@@ -42,8 +43,10 @@ type memoRows struct {
 // add takes what one row says of one object; listed says that a list is to hold it.
 // A place that is added twice is of two apps, and no row is believed.
 func (m *memoRows) add(where place, belief drift.Belief, row drift.Row, listed bool) {
-	if _, contested := m.rows[where]; contested || !belief.Same(row, row.UID, row.Version) {
-		m.rows[where] = func(head) bool { return false }
+	contested := m.added[where]
+	m.added[where] = true
+	if contested || !belief.Same(row, row.UID, row.Version) {
+		delete(m.rows, where)
 		if listed {
 			m.doubtful++
 		}
@@ -60,7 +63,7 @@ func (m *memoRows) same(of head) bool {
 
 // promising says that a list of heads will probably do.
 func (m *memoRows) promising() bool {
-	return m != nil && len(m.rows) > 0 && cheaper(m.doubtful, len(m.rows))
+	return m != nil && len(m.rows) > 0 && cheaper(m.doubtful, len(m.rows)+m.doubtful)
 }
 
 // in is how many objects are known of one namespace; "" means all.

@@ -143,7 +143,7 @@ func (s *survey) remembered() map[drift.Kind]*memoRows {
 		for i, object := range want.Objects {
 			of := found[object.Kind()]
 			if of == nil {
-				of = &memoRows{rows: map[place]func(head) bool{}, asked: asked[object.ID.GroupKind()], partOf: partOf}
+				of = &memoRows{rows: map[place]func(head) bool{}, added: map[place]bool{}, asked: asked[object.ID.GroupKind()], partOf: partOf}
 				found[object.Kind()] = of
 			}
 			of.add(place{object.ID.Namespace, object.ID.Name}, want.Belief, want.Row(i), want.Inventory.Known)
