@@ -10,14 +10,12 @@ import (
 
 // Removals are what an apply does not remove, or takes too much of; they are made
 // by JSON patch operations on this very object, together with the take-over,
-// before the apply. There are three such:
+// before the apply. There are two such:
 //
 //   - a map or list that loses its last member becomes null, also where the
 //     manifest names it as empty or a schema does not allow null, and an empty
 //     list that merges cannot be named by a fieldset at all (structured-merge-diff,
 //     typed/remove.go; seen as `spec: Invalid value: "null"`);
-//   - an empty list that merges, in a map that Git empties: nothing of it is ours
-//     that Git could drop, and the next apply but one would make null of the map;
 //   - a pod's serviceAccountName comes back from its deprecated second name.
 func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []PatchOp {
 	entries, err := n.read(live)
@@ -43,40 +41,7 @@ func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []
 			gone = append(gone, field.Path)
 		}
 	}
-	forced = append(forced, leftovers(manifest, live, nil)...)
 	return RemovalPatch(live, stranded(live, manifest, append(gone, forced...), forced))
-}
-
-// leftovers are the empty lists below maps that the manifest names as empty.
-func leftovers(manifest, live map[string]any, at Path) []Path {
-	var paths []Path
-	for _, key := range unionKeys(manifest, nil) {
-		want, isMap := manifest[key].(map[string]any)
-		have, alive := live[key].(map[string]any)
-		switch {
-		case !isMap || !alive:
-		case len(want) == 0:
-			paths = append(paths, emptyLists(have, at.Field(key))...)
-		default:
-			paths = append(paths, leftovers(want, have, at.Field(key))...)
-		}
-	}
-	return paths
-}
-
-func emptyLists(live map[string]any, at Path) []Path {
-	var paths []Path
-	for _, key := range unionKeys(live, nil) {
-		switch v := live[key].(type) {
-		case []any:
-			if len(v) == 0 {
-				paths = append(paths, at.Field(key))
-			}
-		case map[string]any:
-			paths = append(paths, emptyLists(v, at.Field(key))...)
-		}
-	}
-	return paths
 }
 
 // stranded are the paths of forced, and the containers that the manifest does not

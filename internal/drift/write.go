@@ -24,20 +24,22 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 		return request, nil
 	}
 	request.Patch = n.Removals(live, object.Manifest, step.Decision.Granted)
-	entries, err := n.read(live)
-	if err != nil {
+	if request.Emptied, err = n.emptied(live, object.Manifest); err != nil {
 		return ApplyRequest{}, err
 	}
-	request.Emptied = emptiedBelow(ownFields(entries), object.Manifest)
 	request.ManagedFields, err = n.TakeOver(live, step.Decision.Granted, object.Kind().APIVersion(), step.Decision.Adopt, now)
 	return request, err
 }
 
-// emptiedBelow are the containers that the manifest names as empty and of which we own
+// emptied are the containers that the manifest names as empty and of which we own
 // members until this apply.
-func emptiedBelow(own *fieldpath.Set, manifest map[string]any) []Path {
+func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
+	entries, err := n.read(live)
+	if err != nil {
+		return nil, err
+	}
 	var paths []Path
-	own.Iterate(func(fields fieldpath.Path) {
+	ownFields(entries).Iterate(func(fields fieldpath.Path) {
 		path := pathOf(fields)
 		for i := 1; i < len(path); i++ {
 			v, named := wantedValue(manifest, path[:i])
@@ -52,5 +54,5 @@ func emptiedBelow(own *fieldpath.Set, manifest map[string]any) []Path {
 			}
 		}
 	})
-	return paths
+	return paths, nil
 }

@@ -43,24 +43,3 @@ binaryData: {}
 		t.Error(diff)
 	}
 }
-
-// An empty list in a map that Git empties is nobody's, and goes with the write;
-// nothing else of the map does.
-func TestWriteTakesLeftovers(t *testing.T) {
-	t.Parallel()
-	live := map[string]any{"metadata": map[string]any{}, "spec": map[string]any{
-		"held": map[string]any{"mode": "auto", "listeners": []any{}, "items": []any{"x"}, "deep": map[string]any{"list": []any{}, "size": int64(1)}},
-		"kept": map[string]any{"list": []any{}},
-	}}
-	manifest := map[string]any{"metadata": map[string]any{}, "spec": map[string]any{
-		"held": map[string]any{}, "kept": map[string]any{"list": []any{}}, "absent": map[string]any{},
-	}}
-	var got []string
-	for _, operation := range (Noise{}).Removals(live, manifest, nil) {
-		got = append(got, operation.Op+" "+operation.Path)
-	}
-	slices.Sort(got)
-	if diff := cmp.Diff([]string{"remove /spec/held/deep/list", "remove /spec/held/listeners"}, got); diff != "" {
-		t.Error(diff)
-	}
-}
