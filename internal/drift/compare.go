@@ -206,6 +206,7 @@ func fieldChanges(c Comparison, entries []managed, change *Change) ([]FieldChang
 	fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return covered(added, f.Path) })
 	fields = append(fields, added...)
 	fields = append(fields, c.rescaled(entries, shape, fields)...)
+	fields = append(fields, c.leftovers(entries, fields)...)
 	if !change.Ownership.Tracked {
 		fields = withoutMembership(fields, change.Ownership)
 		for i := range fields {

@@ -12,7 +12,7 @@ import (
 // A Gadget is a custom resource whose CRD uses everything that schemas offer for
 // merging: lists keyed by a number, by two keys of which one has a default, lists
 // inside keyed items, sets of texts and of numbers, maps of lists, atomic maps
-// inside keyed items, and free content.
+// inside keyed items, structures inside them, and free content.
 const gadgetSchema = `{
   "type": "object",
   "x-kubernetes-group-version-kind": [{"group": "example.com", "version": "v1", "kind": "Gadget"}],
@@ -29,6 +29,8 @@ const gadgetSchema = `{
           "id": {"type": "integer"}, "label": {"type": "string"},
           "wires": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["colour"],
             "items": {"type": "object", "properties": {"colour": {"type": "string"}, "length": {"type": "number"}}}},
+          "part": {"type": "object", "properties": {
+            "names": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}, "size": {"type": "integer"}}},
           "fixed": {"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": {"type": "string"}}}}},
       "ports": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"],
         "items": {"type": "object", "properties": {

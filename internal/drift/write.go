@@ -31,8 +31,9 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 	return request, err
 }
 
-// emptied are the containers that the manifest names as empty and of which we own
-// members until this apply.
+// emptied are the places of empty values, where all that the manifest names in a
+// container is empty and members of it were ours until this apply: an apply makes null
+// of a container that loses the last member which a fieldset can name.
 func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 	entries, err := n.read(live)
 	if err != nil {
@@ -46,13 +47,30 @@ func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 			if !named {
 				return
 			}
-			if isEmpty(v) {
-				if !slices.ContainsFunc(paths, path[:i].Equal) {
-					paths = append(paths, slices.Clone(path[:i]))
-				}
-				return
+			if _, stays := wantedValue(manifest, path); !hollow(v) || stays {
+				continue
 			}
+			for _, empty := range empties(v, path[:i]) {
+				if !slices.ContainsFunc(paths, empty.Equal) {
+					paths = append(paths, empty)
+				}
+			}
+			return
 		}
 	})
 	return paths, nil
+}
+
+// empties are the empty containers that a hollow value consists of. What is in the
+// items of a list goes with the list.
+func empties(v any, at Path) []Path {
+	fields, isMap := v.(map[string]any)
+	if !isMap || isEmpty(v) {
+		return []Path{slices.Clone(at)}
+	}
+	var paths []Path
+	for _, key := range unionKeys(fields, nil) {
+		paths = append(paths, empties(fields[key], at.Field(key))...)
+	}
+	return paths
 }
