@@ -178,7 +178,7 @@ func narrowed(d Decision, change Change, verdict Verdict) Decision {
 // does: forbidden, denied by admission, or invalid. An object can be invalid only
 // because of what somebody added: the edited item of a keyed list, the other one
 // of two fields that exclude each other. That is attempted when something added
-// is among what may be removed.
+// is among what may be removed, and so is a map that Git empties.
 func refusedOutright(change Change, granted []FieldChange) string {
 	if change.Err == nil {
 		return ""
@@ -188,7 +188,7 @@ func refusedOutright(change Change, granted []FieldChange) string {
 		return "the API server refused the dry-run: " + change.Err.Error()
 	}
 	added := slices.ContainsFunc(granted, func(f FieldChange) bool { return f.Addition })
-	if errors.Is(refusal, ErrInvalid) && change.Type == Modified && added {
+	if errors.Is(refusal, ErrInvalid) && change.Type == Modified && (added || nulled(refusal, granted)) {
 		return ""
 	}
 	return "the API server refused the dry-run: " + refusal.Error()

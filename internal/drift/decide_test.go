@@ -69,6 +69,14 @@ func TestDecideTable(t *testing.T) {
 			{Path: at("spec ports [port=8000,protocol=TCP]"), Op: OpAdd, Cause: CauseLive, Addition: true},
 		}
 	})
+	// nulled is a map that Git empties, as the API server refuses it.
+	nulled := func(field string, more ...RefusalCause) Change {
+		return but(changed(CauseGit), func(c *Change) {
+			c.Err = &Refusal{Kind: ErrInvalid, Causes: append(more, RefusalCause{Field: field, Type: "FieldValueTypeInvalid",
+				Message: fmt.Sprintf(`Invalid value: "null": %s in body must be of type object: "null"`, field)})}
+			c.Fields = []FieldChange{{Path: at("spec parts [name=a] options x"), Op: OpAdd, Live: "y", Cause: CauseGit}}
+		})
+	}
 	cases := []struct {
 		name    string
 		row     string
@@ -192,6 +200,12 @@ func TestDecideTable(t *testing.T) {
 			c.Fields = []FieldChange{keyEdit.Fields[0], keyEdit.Fields[1]}
 			c.Fields[0].Cause = CauseGit
 		}), verdict: granting(VerbSync, VerbHeal), want: Sync, granted: 2},
+		{name: "a map emptied", row: "its members go first, then the server takes Git's", change: nulled("spec.parts[0].options"), verdict: granting(VerbSync), want: Sync, granted: 1},
+		{name: "a map emptied, no sync", row: "it is Git's change", change: nulled("spec"), verdict: granting(VerbHeal), want: AlertOnly, reason: "no policy grants sync"},
+		{name: "a map emptied, elsewhere", row: "what is refused is not what goes", change: nulled("spec.other"), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
+		{name: "a map emptied, and more", row: "the rest is refused all the same", change: nulled("spec", RefusalCause{Field: "spec.size", Message: "Required value"}), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
+		{name: "a null without a place", row: "nobody knows what it is about", change: nulled(""), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
+		{name: "the whole item", row: "nothing in it goes that an apply would not remove", change: but(nulled("spec.parts[0]"), func(c *Change) { c.Fields[0].Path = at("spec parts") }), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 
 		{name: "no policies at all", row: "everything is alert-only", change: changed(CauseLive), verdict: Verdict{}, want: AlertOnly, reason: "no policy grants heal"},
 		{name: "no policies, extra", row: "everything is alert-only", change: extraChange(), verdict: Verdict{}, want: AlertOnly, reason: "no policy grants prune"},

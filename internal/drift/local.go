@@ -1,8 +1,6 @@
 package drift
 
 import (
-	"errors"
-
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -322,53 +320,4 @@ func quantity(v any) (resource.Quantity, bool) {
 	}
 	q, err := resource.ParseQuantity(text)
 	return q, err == nil
-}
-
-// immutablePaths reads from a refusal which fields cannot change in place.
-func immutablePaths(err error) []Path {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) || !errors.Is(refusal, ErrImmutable) {
-		return nil
-	}
-	paths := make([]Path, 0, len(refusal.Causes))
-	for _, cause := range refusal.Causes {
-		if path := parseFieldPath(cause.Field); len(path) > 0 {
-			paths = append(paths, path)
-		}
-	}
-	if len(paths) == 0 {
-		paths = append(paths, Path{"spec"})
-	}
-	return paths
-}
-
-// parseFieldPath reads the API's own notation: spec.ports[0].name.
-func parseFieldPath(field string) Path {
-	var path Path
-	name := ""
-	flush := func() {
-		if name != "" {
-			path = append(path, name)
-			name = ""
-		}
-	}
-	inside := false
-	for _, r := range field {
-		switch {
-		case r == '[' && !inside:
-			flush()
-			inside = true
-			name = "["
-		case r == ']' && inside:
-			name += "]"
-			inside = false
-			flush()
-		case r == '.' && !inside:
-			flush()
-		default:
-			name += string(r)
-		}
-	}
-	flush()
-	return path
 }

@@ -1,10 +1,5 @@
 package drift
 
-import (
-	"fmt"
-	"strings"
-)
-
 // RenderRequest is everything a render may depend on: plain values and a
 // read-only tree, so that it can move into a child process.
 type RenderRequest struct {
@@ -87,26 +82,6 @@ type DeleteRequest struct {
 	UID             string
 	ResourceVersion string
 }
-
-// Refusal is the API server's no to one write or dry-run.
-type Refusal struct {
-	Kind    error // one of the causes in errors.go
-	Message string
-	Causes  []RefusalCause
-}
-
-// RefusalCause is one field of a Status' details.
-type RefusalCause struct {
-	Field   string // "spec.ports[0].name"
-	Type    string // FieldValueInvalid, FieldValueDuplicate, …
-	Message string
-}
-
-// Error is what the server said.
-func (r *Refusal) Error() string { return fmt.Sprintf("%v: %s", r.Kind, strings.TrimSpace(r.Message)) }
-
-// Unwrap gives the kind, for errors.Is.
-func (r *Refusal) Unwrap() error { return r.Kind }
 
 // Told is what notifications have said already: app → route → fingerprint. The
 // app "" holds run-level errors.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -180,26 +179,36 @@ func writeManaged(live map[string]any, entries []managed, touched map[int]bool, 
 
 // WithoutDefaults leaves out of a change the additions that come back by themselves.
 // dryRemove is the server's answer to what the object would be without what stands at
-// some paths. The error is its refusal to tell that of some additions, which stay.
+// some paths. Where it refuses to tell that of all, it is asked about fewer of them. The
+// error is its first refusal, or says that the object changed meanwhile (ErrConflict).
 func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
 	added := Additions(change)
 	if len(added) == 0 {
 		return change, nil
 	}
-	without, err := dryRemove(added)
+	change, err := withoutDefaults(change, added, dryRemove)
+	return unremovable(change, err), err
+}
+
+// withoutDefaults asks about some additions at once, and about either half of them where
+// the server finds a field invalid without them: at most twice as often as there are
+// additions, and once where none is in the way of another.
+func withoutDefaults(change Change, asked []Path, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
+	without, err := dryRemove(asked)
 	if err == nil {
-		return restored(change, added, without), nil
+		return restored(change, asked, without), nil
 	}
-	if rest := separable(added, err); len(rest) > 0 {
-		without, again := dryRemove(rest)
-		switch {
-		case again == nil:
-			change = restored(change, rest, without)
-		case errors.Is(again, ErrConflict):
-			return change, again // the object is another one by now
+	var refusal *Refusal
+	if half := len(asked) / 2; half > 0 && errors.As(err, &refusal) && len(refusal.Causes) > 0 {
+		for _, part := range [][]Path{asked[:half], asked[half:]} {
+			rest, refused := withoutDefaults(change, part, dryRemove)
+			if errors.Is(refused, ErrConflict) {
+				return change, refused // the object is another one by now
+			}
+			change = rest
 		}
 	}
-	return unremovable(change, err), err
+	return change, err
 }
 
 // restored takes out of a change the additions that the server puts back by
@@ -221,72 +230,6 @@ func restored(change Change, asked []Path, without map[string]any) Change {
 	}
 	change.Fields = kept
 	return settle(change)
-}
-
-// displaced says that what stands at a path keeps out a field that Git wants beside
-// it: the API server forbids both.
-func (c Change) displaced(path Path) bool {
-	var refusal *Refusal
-	if !errors.As(c.Err, &refusal) || !errors.Is(refusal, ErrInvalid) {
-		return false
-	}
-	return slices.ContainsFunc(c.Fields, func(removed FieldChange) bool {
-		last := len(removed.Path) - 1
-		if removed.Op != OpRemove || len(path) != len(removed.Path) || !removed.Path[:last].Equal(path[:last]) {
-			return false
-		}
-		return slices.ContainsFunc(refusal.Causes, func(cause RefusalCause) bool {
-			forbidden := parseFieldPath(cause.Field)
-			return len(forbidden) == len(removed.Path) && forbidden[last] == removed.Path[last] &&
-				strings.Contains(cause.Message, "may not specify more than 1 ") // core/validation: volume sources, handlers
-		})
-	})
-}
-
-// unremovable marks additions that cannot be taken away in place: a Secret or
-// ConfigMap that somebody made immutable stays so (core/v1 validation). err is the
-// server's refusal to say what removing them would store; one for any other
-// reason leaves the change as it is.
-func unremovable(change Change, err error) Change {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
-		return change
-	}
-	paths := make([]Path, 0, len(refusal.Causes))
-	for _, cause := range refusal.Causes {
-		path := parseFieldPath(cause.Field)
-		if len(path) == 0 || !strings.Contains(cause.Message, "field is immutable") {
-			return change
-		}
-		paths = append(paths, path)
-	}
-	change.Immutable = append(slices.Clone(change.Immutable), paths...)
-	return change
-}
-
-// separable are the additions that may be removed where the server refused to remove
-// all of them at once: those outside of the fields that it refused. nil when it did
-// not say which fields those are.
-func separable(added []Path, err error) []Path {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
-		return nil
-	}
-	rest := slices.Clone(added)
-	for _, cause := range refusal.Causes {
-		refused := parseFieldPath(cause.Field)
-		if i := slices.IndexFunc(refused, func(name string) bool { return strings.HasPrefix(name, "[") }); i >= 0 {
-			refused = refused[:i] // an index of the object without them
-		}
-		if len(refused) == 0 {
-			return nil
-		}
-		rest = slices.DeleteFunc(rest, func(p Path) bool { return p.HasPrefix(refused) || refused.HasPrefix(p) })
-	}
-	if len(rest) == len(added) {
-		return nil
-	}
-	return rest
 }
 
 // Additions are the paths of a change that other managers added.
