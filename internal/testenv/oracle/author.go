@@ -87,7 +87,7 @@ func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
 func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 	live, present := drift.ValueAt(s.seen.Live, f.Path)
 	switch {
-	case s.special == "reset":
+	case s.special == "reset", f.Path.Equal(replicas) && s.memoOnly():
 		return "", true
 	case !present:
 		return s.emptied(f.Path)
@@ -139,7 +139,7 @@ func (s *subject) emptied(at drift.Path) (manager string, known bool) {
 	}
 	for _, i := range acts {
 		a := s.done[i]
-		if a.applies() && isZero(a.edit.value) && a.edit.path.written().Equal(at) {
+		if a.applies() && isZero(a.edit.value) && a.edit.path.written().Equal(at) && a.appliesAt(s.script.kind.shape, at) {
 			return a.hand.manager, len(acts) == 1 && !s.appliedLater(&s.done[i])
 		}
 	}
@@ -307,7 +307,8 @@ func (s *subject) muddled(at drift.Path) bool {
 // owned them before, or there are to be none. A Scale leaves 0 out (autoscaling/v1,
 // ScaleSpec: omitempty), and the server takes that for replicas that nobody wrote.
 // A patch or update that leaves them as they are, as one that writes the default, makes
-// nobody their owner.
+// nobody their owner. A scaling that leaves them takes them out of an updater's entry that
+// names more, and out of no other (fieldmanager/scalehandler.go): there the entries tell.
 func (s *subject) unrecorded(i int) bool {
 	_, owned := s.script.kind.shape.at(s.applied(), replicas)
 	for j, a := range s.done[:i+1] {
@@ -317,9 +318,25 @@ func (s *subject) unrecorded(i int) bool {
 			owned = owned || a.applies() || !s.kept(j, replicas)
 		case equal(a.edit.value, int64(0)):
 			owned = false
+		case owned && s.kept(j, replicas):
+			owned = s.hasOwner(replicas)
 		}
 	}
 	return !owned
+}
+
+// hasOwner says that some entry names a field.
+func (s *subject) hasOwner(at drift.Path) bool {
+	entries, _ := drift.ValueAt(s.seen.Live, drift.Path{"metadata", "managedFields"})
+	items, _ := entries.([]any)
+	named := drift.Path{"fieldsV1"}
+	for _, name := range at {
+		named = named.Field("f:" + name)
+	}
+	return slices.ContainsFunc(items, func(entry any) bool {
+		_, has := drift.ValueAt(entry, named)
+		return has
+	})
 }
 
 // kept says that an act left a place as it was.

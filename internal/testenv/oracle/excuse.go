@@ -105,7 +105,49 @@ func (s *subject) asGitSays(t touched, live map[string]any) bool {
 		}
 		have, want = shape.part(have, manifest), shape.part(want, manifest)
 	}
-	return equal(have, want)
+	return equal(s.withoutLeft(have, t.path), want)
+}
+
+// withoutLeft is what stands at a place without the empty lists that Git dropped. No
+// fieldset names one that merges, so that an apply leaves it: docs/drift.md says that
+// it is not seen.
+func (s *subject) withoutLeft(v any, at path) any {
+	shape := s.script.kind.shape
+	for _, step := range at {
+		shape = shape.below(step)
+	}
+	if shape.whole {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, inner := range v {
+			below := at.field(key)
+			if !equal(inner, []any{}) || !shape.below(element{name: key}).merges() || !s.gitDropped(below.written()) {
+				out[key] = s.withoutLeft(inner, below)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, item := range v {
+			out = append(out, s.withoutLeft(item, at.with(shape.identity(item))))
+		}
+		return out
+	}
+	return v
+}
+
+// gitDropped says that Killick applied something at a place, and that Git does not name
+// it any more.
+func (s *subject) gitDropped(at drift.Path) bool {
+	applied, desired := s.manifests()
+	_, named := s.script.kind.shape.at(desired, at)
+	return !named && slices.ContainsFunc(applied, func(manifest map[string]any) bool {
+		_, was := s.script.kind.shape.at(manifest, at)
+		return was
+	})
 }
 
 // holds says that a path is a key of an item in which a controller has a part:

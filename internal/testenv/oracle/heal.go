@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,7 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 	}
 	decision := drift.Decide(s.change, everything, drift.Facts{Now: time.Now()})
 	if !decision.Action.Writes() {
-		s.withheld = decision.Reason
-		return nil
+		return s.withhold(ctx, decision.Reason, s.change.Err)
 	}
 	after, err := l.write(ctx, s, decision)
 	for range busyAttempts {
@@ -50,27 +50,38 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 		s.change = s.known()
 		after, err = l.write(ctx, s, decision)
 	}
-	if err != nil && s.meddled(func(drift.Path) bool { return true }) {
-		s.withheld = "a controller has a part in it: " + err.Error() // and keeps it
-		return nil
-	}
 	if err != nil {
-		impossible, failed := s.impossible(ctx)
-		if !impossible && failed == nil {
-			impossible, failed = s.immutable(ctx, err)
-		}
-		if impossible {
-			s.withheld = "nobody could put it back: " + err.Error()
-			return failed
-		}
-		s.wrong("not healed", "%v", err)
-		return failed
+		return s.withhold(ctx, err.Error(), err)
 	}
 	s.healed = true
 	if left := l.noise.Remaining(s.change.Fields, s.object.Manifest, after, s.seen.Predicted); len(left) > 0 {
 		s.wrong("still differs", "%s, it is said", left[0])
 	}
 	return nil
+}
+
+// withhold: what was found may only be left as it is if a controller or another
+// deployer has a part in it and keeps it, if nobody could put it back, or if nothing on
+// the object says any more who wrote what.
+func (s *subject) withhold(ctx context.Context, reason string, refused error) error {
+	switch {
+	case s.meddled(func(drift.Path) bool { return true }):
+		s.withheld = "a controller has a part in it: " + reason
+		return nil
+	case s.special == "reset" || s.unowned:
+		s.withheld = "nobody is known to have written anything: " + reason
+		return nil
+	}
+	impossible, err := s.impossible(ctx)
+	if !impossible && err == nil {
+		impossible, err = s.immutable(ctx, refused)
+	}
+	if !impossible {
+		s.wrong("not healed", "%s", reason)
+		return err
+	}
+	s.withheld = "nobody could put it back: " + reason
+	return err
 }
 
 // known is what a run knows that has the memo, where that is needed.
@@ -158,7 +169,8 @@ func (s *subject) comesBack(ctx context.Context, t touched, live map[string]any)
 
 // impossible says that the server refuses Git's change also where nobody but
 // Killick had a hand in it: what the server filled in beside the manifest before
-// excludes what Git adds now (a volume without a source is an emptyDir).
+// excludes what Git adds now (a volume without a source is an emptyDir). The null
+// that an apply makes of a map which Git empties is no such thing: other writes empty it.
 func (s *subject) impossible(ctx context.Context) (refused bool, failed error) {
 	alone := s.endpoint
 	alone.name += "-alone"
@@ -170,20 +182,22 @@ func (s *subject) impossible(ctx context.Context) (refused bool, failed error) {
 		}
 	}
 	_, err := alone.apply(ctx, s.object.Manifest, metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}})
-	return apierrors.IsInvalid(err), onlyRefusals(err)
+	return apierrors.IsInvalid(err) && !strings.Contains(err.Error(), `Invalid value: "null"`), onlyRefusals(err)
 }
 
-// immutable says that the server refuses each change that the refusal of a write
-// names also when nothing else is changed: what should be there can only be had by
-// creating the object again. A Job that somebody created keeps its completions,
-// for example, which Git's parallelism would not have filled in.
-func (s *subject) immutable(ctx context.Context, err error) (bool, error) {
+// immutable says that the server refuses each change that the refusal of a write or the
+// comparison names as impossible also when nothing else is changed: what should be there
+// can only be had by creating the object again. A Job that somebody created keeps its
+// completions, for example, which Git's parallelism would not have filled in.
+func (s *subject) immutable(ctx context.Context, refused error) (bool, error) {
+	places := slices.Clone(s.change.Immutable)
 	var refusal *drift.Refusal
-	if !errors.As(err, &refusal) || !errors.Is(refusal, drift.ErrImmutable) || len(refusal.Causes) == 0 {
-		return false, nil
+	if errors.As(refused, &refusal) && errors.Is(refusal, drift.ErrImmutable) {
+		for _, cause := range refusal.Causes {
+			places = append(places, strings.Split(cause.Field, "."))
+		}
 	}
-	for _, cause := range refusal.Causes {
-		at := drift.Path(strings.Split(cause.Field, "."))
+	for _, at := range places {
 		op := drift.PatchOp{Op: "remove", Path: at.Pointer()}
 		if want, present := drift.ValueAt(s.truth, at); present {
 			op = drift.PatchOp{Op: "add", Path: at.Pointer(), Value: want}
@@ -197,5 +211,5 @@ func (s *subject) immutable(ctx context.Context, err error) (bool, error) {
 			return false, onlyRefusals(err)
 		}
 	}
-	return true, nil
+	return len(places) > 0, nil
 }

@@ -34,7 +34,7 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if now, err := remembering(s.object.Manifest, s.seen.Live); err == nil && s.row.UID != "" {
 		with.Row, with.DesiredHash, with.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
 	}
-	s.unremovable = false
+	s.unremovable = nil
 	change := drift.Compare(without)
 	s.recorded = drift.Compare(with)
 	if s.seen.Predicted == nil {
@@ -52,7 +52,11 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if s.recorded, err = drift.WithoutDefaults(s.recorded, dryRemove); err != nil {
 		s.note("the additions cannot be removed: %v", err)
 		var refusal *drift.Refusal
-		s.unremovable = errors.As(err, &refusal)
+		for _, at := range drift.Additions(s.recorded) {
+			if _, alone := dryRemove([]drift.Path{at}); errors.As(err, &refusal) && errors.As(alone, &refusal) {
+				s.unremovable = append(s.unremovable, at)
+			}
+		}
 	}
 	if s.seen.Predicted == nil || errors.Is(err, drift.ErrConflict) {
 		return s.recorded, err
@@ -304,7 +308,7 @@ func (s *subject) judgeInvented() {
 // drift added it.
 //
 // What a hand added that is the server's default too is reported where the server
-// refused to say what it would store without the additions: only that tells.
+// refuses to say what it would store without this addition: only that tells.
 //
 // Three things are reported all the same, all where Git dropped something: a pod's
 // serviceAccountName, which an apply leaves because the server keeps it under its
@@ -319,9 +323,9 @@ func (s *subject) noDrift(f drift.FieldChange) string {
 	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
 	emptied := dropped && (s.seen.Predicted == nil || present != stays || !equal(have, will))
 	switch {
-	case present == wanted && equal(have, want) && !emptied && !(s.unremovable && s.addedBy(f)):
+	case present == wanted && equal(have, want) && !emptied && !(slices.ContainsFunc(s.unremovable, f.Path.Equal) && s.addedBy(f)):
 		return "Git says the same"
-	case f.Addition && !s.forgotten() && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
+	case f.Addition && !s.forgotten() && !(f.Cause == drift.CauseGit && s.gitDropped(f.Path)) && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
 		return "no person or program for people added it"
 	case s.same && !f.Addition && !kept:
 		return "an apply changes nothing"

@@ -130,19 +130,21 @@ func TestOracleFindsFalseDrift(t *testing.T) {
 // store without an addition, one by hand may be its default, and nothing else may.
 func TestOracleFindsDefaultsThatAreDrift(t *testing.T) {
 	hands := []act{by("k9s", "add", "a", "x")}
+	at := drift.Path{"data", "a"}
 	for reason, c := range map[string]struct {
 		acts    []act
 		manager string
-		refused bool
+		refused drift.Path
 		want    string
 	}{
-		"refused": {hands, "k9s", true, ""}, "not refused": {hands, "k9s", false, "invented"},
-		"another's": {hands, "curl", true, "invented"}, "beside it": {[]act{by("k9s", "add", "b", "x")}, "k9s", true, "invented"},
-		"taken away": {[]act{by("k9s", "remove", "a", nil)}, "k9s", true, "invented"},
+		"refused": {hands, "k9s", at, ""}, "not refused": {hands, "k9s", nil, "invented"},
+		"another is refused": {hands, "k9s", drift.Path{"data", "b"}, "invented"},
+		"another's":          {hands, "curl", at, "invented"}, "beside it": {[]act{by("k9s", "add", "b", "x")}, "k9s", at, "invented"},
+		"taken away": {[]act{by("k9s", "remove", "a", nil)}, "k9s", at, "invented"},
 	} {
 		s := settings(t, map[string]any{"a": "x"}, c.acts...)
-		s.unremovable = c.refused
-		s.change.Fields = []drift.FieldChange{{Path: drift.Path{"data", "a"}, Op: drift.OpAdd, Addition: true, Manager: c.manager}}
+		s.unremovable = []drift.Path{c.refused}
+		s.change.Fields = []drift.FieldChange{{Path: at, Op: drift.OpAdd, Addition: true, Manager: c.manager}}
 		if s.judgeInvented(); s.sort() != c.want {
 			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
 		}
@@ -168,6 +170,21 @@ func TestOracleKnowsScalingsOfNobodys(t *testing.T) {
 		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: drift.Replicas(counted(1))}
 		if got := s.memoOnly(); got != c.want {
 			t.Errorf("%s: %t", reason, got)
+		}
+	}
+	for _, owned := range []bool{true, false} {
+		s := settings(t, nil)
+		s.script.kind = deployment
+		s.done = []act{{hand{"mesh-operator", merging}, edit{op: "add", path: path{}.field("spec").field("replicas"), value: int64(3)}}, scaleTo(3, deployment, nil)}
+		s.before = []map[string]any{counted(1), counted(3)}
+		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: drift.Replicas(counted(1))}
+		names := "f:paused"
+		if owned {
+			names = "f:replicas"
+		}
+		s.seen.Live["metadata"].(map[string]any)["managedFields"] = []any{map[string]any{"fieldsV1": map[string]any{"f:spec": map[string]any{names: map[string]any{}}}}}
+		if s.memoOnly() == owned {
+			t.Errorf("a scaling to what an updater wrote, its entry names replicas (%t): and the memo alone tells (%t)", owned, s.memoOnly())
 		}
 	}
 }

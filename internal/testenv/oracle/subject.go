@@ -36,11 +36,11 @@ type subject struct {
 	change             drift.Change
 	recorded           drift.Change // with the memo's row
 	proved             bool
-	recalled           bool   // the memo settles it
-	unowned            bool   // nobody owns anything: the last entry's last field was taken away
-	unremovable        bool   // the server does not say what it would store without the additions
-	same               bool   // the dry-run changes nothing, not even ownership
-	withheld           string // why nothing was healed
+	recalled           bool         // the memo settles it
+	unowned            bool         // nobody owns anything: the last entry's last field was taken away
+	unremovable        []drift.Path // additions of which the server does not say what it would store without them
+	same               bool         // the dry-run changes nothing, not even ownership
+	withheld           string       // why nothing was healed
 	healed             bool
 	scaled             bool // by hand, and only the memo can tell
 	judged, attributed int  // reported fields, and those whose author is known
