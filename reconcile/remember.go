@@ -237,8 +237,12 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 	if err != nil {
 		return drift.Row{}, false
 	}
+	unowned, err := request.Noise.Unowned(step.Object.Unpack().Manifest, live)
+	if err != nil {
+		return drift.Row{}, false
+	}
 	row := drift.Row{UID: drift.UIDOf(live), DesiredHash: a.hashes[step.Change.ID], Digest: digest,
-		Replicas: drift.Replicas(live)}
+		Replicas: drift.Replicas(live), Unowned: unowned}
 	change := step.Change
 	if !inSync {
 		change = stored(request, a, result)

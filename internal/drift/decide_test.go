@@ -204,6 +204,15 @@ func TestDecideTable(t *testing.T) {
 		{name: "a map emptied, no sync", row: "it is Git's change", change: nulled("spec"), verdict: granting(VerbHeal), want: AlertOnly, reason: "no policy grants sync"},
 		{name: "a map emptied, elsewhere", row: "what is refused is not what goes", change: nulled("spec.other"), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 		{name: "a map emptied, and more", row: "the rest is refused all the same", change: nulled("spec", RefusalCause{Field: "spec.size", Message: "Required value"}), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
+		{name: "a map emptied, its keys with dots", row: "the server does not say where a key begins", change: but(nulled("spec.free.api.example.com"), func(c *Change) {
+			c.Fields[0].Path = at("spec free api.example.com x")
+		}), verdict: granting(VerbSync), want: Sync, granted: 1},
+		{name: "a text null", row: "another refusal may say the word", change: but(nulled("spec.parts[0].options"), func(c *Change) {
+			c.Err = &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.parts[0].options", Type: "FieldValueInvalid", Message: `Invalid value: "null": should match '^[a-z]$'`}}}
+		}), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
+		{name: "another field of the item", row: "it does not explain the null", change: but(nulled("spec.parts[0].options"), func(c *Change) {
+			c.Fields[0].Path = at("spec parts [name=a] label")
+		}), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 		{name: "a null without a place", row: "nobody knows what it is about", change: nulled(""), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 		{name: "the whole item", row: "nothing in it goes that an apply would not remove", change: but(nulled("spec.parts[0]"), func(c *Change) { c.Fields[0].Path = at("spec parts") }), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 

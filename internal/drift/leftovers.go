@@ -6,77 +6,87 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// leftovers finds what stays in a map that Git makes empty: empty lists that merge. An
-// apply that names one does not own it, so that one that drops it leaves it; but once we
-// own the empty map, the next apply makes null of it, list and all. Defaulting leaves no
-// trace either, so that only a map counts that was not empty in Git before, and an object
-// of which something is ours.
+// Unowned are the empty lists that a manifest names and that stand in the live object
+// without our owning them: a server-side apply cannot own an empty list that merges by
+// key or as a set (structured-merge-diff, typed/tofieldset.go), so that one which drops
+// it leaves it. An error says that the live object's managedFields cannot be read.
+func (n Noise) Unowned(manifest, live map[string]any) ([]Path, error) {
+	if !hasEmptyList(manifest) {
+		return nil, nil
+	}
+	entries, err := n.read(live)
+	if err != nil {
+		return nil, err
+	}
+	own := ownFields(entries)
+	owned := namedPaths(own)
+	return slices.DeleteFunc(emptyLists(nil, own, comparable(manifest)), func(path Path) bool {
+		return owned(path) || !emptyListAt(live, path)
+	}), nil
+}
+
+func hasEmptyList(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, item := range v {
+			if hasEmptyList(item) {
+				return true
+			}
+		}
+	case []any:
+		return len(v) == 0 || slices.ContainsFunc(v, hasEmptyList)
+	}
+	return false
+}
+
+// emptyLists are the places of empty lists in a manifest, as far as fields and the keys
+// of list items lead to them.
+func emptyLists(at Path, shape *fieldpath.Set, v any) []Path {
+	var found []Path
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range unionKeys(v, nil) {
+			found = append(found, emptyLists(at.Field(key), shape.WithPrefix(fieldElement(key)), v[key])...)
+		}
+	case []any:
+		if len(v) == 0 {
+			return []Path{at}
+		}
+		list := shapeOf(shape)
+		for _, item := range v {
+			if element, ok := list.elementFor(item); ok {
+				found = append(found, emptyLists(at.with(elementOf(element)), shape.WithPrefix(element), item)...)
+			}
+		}
+	}
+	return found
+}
+
+func emptyListAt(object map[string]any, path Path) bool {
+	v, _ := ValueAt(object, path)
+	items, isList := v.([]any)
+	return isList && len(items) == 0
+}
+
+// leftovers are empty lists that we applied, that Git does not name any more and that an
+// apply leaves where they are. Only the memo can tell them from defaults and from what a
+// controller keeps there.
 func (c Comparison) leftovers(entries []managed, told []FieldChange) []FieldChange {
-	own, shape := ownFields(entries), structure(entries)
-	if own.Empty() || c.Observation.Predicted == nil {
+	if c.Row == nil || c.Row.UID != UIDOf(c.Observation.Live) {
 		return nil
 	}
-	f := leftoverFinder{own: own, shape: shape}
-	f.mapping(nil, comparable(c.Object.Manifest), comparable(c.Observation.Live))
-	f.found = slices.DeleteFunc(f.found, func(raw rawChange) bool { return covered(told, pathOf(raw.path)) })
-	fields := c.explain(f.found, entries, shape)
-	for i := range fields {
-		fields[i].Addition = true // the server is asked whether it is a default
+	var sets []*fieldpath.Set
+	for _, entry := range entries {
+		sets = append(sets, entry.fields)
 	}
-	return fields
-}
-
-type leftoverFinder struct {
-	own, shape *fieldpath.Set
-	found      []rawChange
-}
-
-func (f *leftoverFinder) mapping(at fieldpath.Path, desired, live map[string]any) {
-	for _, key := range unionKeys(desired, nil) {
-		below := appendElement(at, fieldElement(key))
-		switch want := desired[key].(type) {
-		case map[string]any:
-			have, _ := live[key].(map[string]any)
-			switch {
-			case len(want) > 0:
-				f.mapping(below, want, have)
-			case !f.own.Has(below):
-				f.emptied(below, have)
-			}
-		case []any:
-			have, _ := live[key].([]any)
-			f.list(below, want, have)
-		}
-	}
-}
-
-func (f *leftoverFinder) list(at fieldpath.Path, desired, live []any) {
-	list := shapeOf(setAt(f.shape, at))
-	for _, want := range desired {
-		i := findItem(list, want, live, make([]bool, len(live)))
-		if i < 0 {
+	owned := namedPaths(sets...)
+	var left []FieldChange
+	for _, path := range c.Row.Unowned {
+		_, wanted := wantedValue(c.Object.Manifest, path)
+		if wanted || owned(path) || covered(told, path) || !emptyListAt(c.Observation.Live, path) {
 			continue
 		}
-		if element, ok := list.elementFor(live[i]); ok && !list.set {
-			wanted, _ := want.(map[string]any)
-			have, _ := live[i].(map[string]any)
-			f.mapping(appendElement(at, element), wanted, have)
-		}
+		left = append(left, FieldChange{Path: path, Op: OpAdd, Live: []any{}, Cause: CauseGit, Note: leftByApply})
 	}
-}
-
-// emptied looks through a map that Git wants empty.
-func (f *leftoverFinder) emptied(at fieldpath.Path, live map[string]any) {
-	for _, key := range unionKeys(live, nil) {
-		below := appendElement(at, fieldElement(key))
-		have, isMap := live[key].(map[string]any)
-		switch {
-		case !unnameable(live[key]):
-			if isMap {
-				f.emptied(below, have)
-			}
-		case !touches(f.shape, f.shape, below):
-			f.found = append(f.found, rawChange{path: below, op: OpAdd, live: live[key]})
-		}
-	}
+	return left
 }

@@ -3,6 +3,7 @@ package drift
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -27,17 +28,38 @@ func (r *Refusal) Error() string { return fmt.Sprintf("%v: %s", r.Kind, strings.
 // Unwrap gives the kind, for errors.Is.
 func (r *Refusal) Unwrap() error { return r.Kind }
 
-// nulled says that all the API server refuses is what an apply makes of a container
-// that Git empties: null, which few schemas of custom resources allow. A write removes
-// the members before it applies (Removals).
+// nulled says that all the API server refuses is the null that an apply makes of maps and
+// lists which Git empties: few schemas of custom resources allow it. granted are what
+// Git dropped there, too; a write removes that before it applies (Removals), and then
+// nothing becomes null.
 func nulled(refusal *Refusal, granted []FieldChange) bool {
 	return len(refusal.Causes) > 0 && !slices.ContainsFunc(refusal.Causes, func(cause RefusalCause) bool {
-		at := parseContainer(cause.Field)
-		emptied := slices.ContainsFunc(granted, func(f FieldChange) bool {
-			return f.Op == OpAdd && len(f.Path) > len(at) && f.Path.HasPrefix(at)
-		})
-		return len(at) == 0 || !emptied || !strings.Contains(cause.Message, `Invalid value: "null"`)
+		isNull := cause.Type == "FieldValueTypeInvalid" && strings.HasPrefix(cause.Message, `Invalid value: "null"`)
+		return !isNull || !slices.ContainsFunc(granted, func(f FieldChange) bool { return f.Op == OpAdd && liesBelow(f.Path, cause.Field) })
 	})
+}
+
+// index is how the API counts an item of a list whose items have keys.
+var index = regexp.MustCompile(`\[[^\]]*\]`)
+
+// liesBelow says that a path lies below a place in the API's own notation: in any item
+// where that counts the items of an object which nobody has seen.
+func liesBelow(path Path, field string) bool {
+	place, above := index.ReplaceAllString(field, "[]"), ""
+	for _, element := range path[:len(path)-1] {
+		switch {
+		case strings.HasPrefix(element, "["):
+			above += "[]"
+		case above == "":
+			above = element
+		default:
+			above += "." + element
+		}
+		if above == place {
+			return true
+		}
+	}
+	return false
 }
 
 // displaced says that what stands at a path keeps out a field that Git wants beside
@@ -79,6 +101,31 @@ func unremovable(change Change, err error) Change {
 	}
 	change.Immutable = append(slices.Clone(change.Immutable), paths...)
 	return change
+}
+
+// separable are the additions that may be removed where the server refused to remove
+// all of them at once: those outside of the fields that it refused. nil when it did
+// not say which fields those are.
+func separable(added []Path, err error) []Path {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
+		return nil
+	}
+	rest := slices.Clone(added)
+	for _, cause := range refusal.Causes {
+		refused := parseFieldPath(cause.Field)
+		if i := slices.IndexFunc(refused, func(name string) bool { return strings.HasPrefix(name, "[") }); i >= 0 {
+			refused = refused[:i] // an index of the object without them
+		}
+		if len(refused) == 0 {
+			return nil
+		}
+		rest = slices.DeleteFunc(rest, func(p Path) bool { return p.HasPrefix(refused) || refused.HasPrefix(p) })
+	}
+	if len(rest) == len(added) {
+		return nil
+	}
+	return rest
 }
 
 // immutablePaths reads from a refusal which fields cannot change in place.
@@ -127,15 +174,5 @@ func parseFieldPath(field string) Path {
 		}
 	}
 	flush()
-	return path
-}
-
-// parseContainer reads such a path up to the first index, which counts the items of an object
-// that nobody has seen.
-func parseContainer(field string) Path {
-	path := parseFieldPath(field)
-	if i := slices.IndexFunc(path, func(name string) bool { return strings.HasPrefix(name, "[") }); i >= 0 {
-		path = path[:i]
-	}
 	return path
 }

@@ -58,10 +58,10 @@ type ApplyRequest struct {
 	ManagedFields []any
 	// Patch holds further JSON patch operations to send with ManagedFields.
 	Patch []PatchOp
-	// Emptied are containers that the manifest names as empty and that lose their
-	// last members by this apply. It makes null of them (structured-merge-diff,
-	// typed/remove.go); a second one makes them again, and has the server fill in
-	// its defaults there.
+	// Emptied are empty values that the manifest names and that the apply may lose: it
+	// makes null of the containers that lose their last members by it
+	// (structured-merge-diff, typed/remove.go). A second one makes them again, and has
+	// the server fill in its defaults there.
 	Emptied []Path
 	// Replace deletes the judged object and creates it again.
 	Replace bool

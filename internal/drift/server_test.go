@@ -327,9 +327,11 @@ func (s *server) takeOver(object Object, change Change, granted []FieldChange, a
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if fields != nil {
-		live := applyPatch(s.t, s.live, standard.Removals(s.live, effective.Manifest, granted))
-		metadata(live)["managedFields"] = fields
+	if patch := standard.Removals(s.live, effective.Manifest, granted); fields != nil || len(patch) > 0 {
+		live := applyPatch(s.t, s.live, patch)
+		if fields != nil {
+			metadata(live)["managedFields"] = fields
+		}
 		s.live = live
 	}
 	return s.store(s.merged(FieldManager, effective.Manifest))
@@ -366,7 +368,12 @@ func (s *server) row(manifest string) *Row {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &Row{UID: UIDOf(s.live), DesiredHash: hashOf(s.t, desired(s.t, manifest).Manifest), Digest: digest}
+	object := desired(s.t, manifest).Manifest
+	unowned, err := standard.Unowned(object, s.live)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &Row{UID: UIDOf(s.live), DesiredHash: hashOf(s.t, object), Digest: digest, Unowned: unowned}
 }
 
 // remembering is a comparison with a memo row.

@@ -179,36 +179,26 @@ func writeManaged(live map[string]any, entries []managed, touched map[int]bool, 
 
 // WithoutDefaults leaves out of a change the additions that come back by themselves.
 // dryRemove is the server's answer to what the object would be without what stands at
-// some paths. Where it refuses to tell that of all, it is asked about fewer of them. The
-// error is its first refusal, or says that the object changed meanwhile (ErrConflict).
+// some paths. The error is its refusal to tell that of some additions, which stay.
 func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
 	added := Additions(change)
 	if len(added) == 0 {
 		return change, nil
 	}
-	change, err := withoutDefaults(change, added, dryRemove)
-	return unremovable(change, err), err
-}
-
-// withoutDefaults asks about some additions at once, and about either half of them where
-// the server finds a field invalid without them: at most twice as often as there are
-// additions, and once where none is in the way of another.
-func withoutDefaults(change Change, asked []Path, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
-	without, err := dryRemove(asked)
+	without, err := dryRemove(added)
 	if err == nil {
-		return restored(change, asked, without), nil
+		return restored(change, added, without), nil
 	}
-	var refusal *Refusal
-	if half := len(asked) / 2; half > 0 && errors.As(err, &refusal) && len(refusal.Causes) > 0 {
-		for _, part := range [][]Path{asked[:half], asked[half:]} {
-			rest, refused := withoutDefaults(change, part, dryRemove)
-			if errors.Is(refused, ErrConflict) {
-				return change, refused // the object is another one by now
-			}
-			change = rest
+	if rest := separable(added, err); len(rest) > 0 {
+		without, again := dryRemove(rest)
+		switch {
+		case again == nil:
+			change = restored(change, rest, without)
+		case errors.Is(again, ErrConflict):
+			return change, again // the object is another one by now
 		}
 	}
-	return change, err
+	return unremovable(change, err), err
 }
 
 // restored takes out of a change the additions that the server puts back by
@@ -232,11 +222,12 @@ func restored(change Change, asked []Path, without map[string]any) Change {
 	return settle(change)
 }
 
-// Additions are the paths of a change that other managers added.
+// Additions are the paths of a change at which Git names nothing and that an apply leaves
+// as they are: what other managers added, and empty lists that Git dropped.
 func Additions(change Change) []Path {
 	var paths []Path
 	for _, field := range change.Fields {
-		if field.Addition {
+		if field.Addition || field.Note == leftByApply {
 			paths = append(paths, field.Path)
 		}
 	}

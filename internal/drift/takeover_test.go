@@ -585,38 +585,40 @@ func TestWithoutDefaults(t *testing.T) {
 		{Path: port, Op: OpAdd, Live: item, Addition: true, Cause: CauseLive},
 		{Path: affinity, Op: OpAdd, Live: "None", Addition: true, Cause: CauseLive},
 	}}
-	all, pair := []Path{text, port, affinity}, []Path{port, affinity}
-	invalid := &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports", Message: "Required value"}}}
+	all, rest := []Path{text, port, affinity}, []Path{text, affinity}
+	refused := func(fields ...string) error {
+		refusal := &Refusal{Kind: ErrInvalid}
+		for _, field := range fields {
+			refusal.Causes = append(refusal.Causes, RefusalCause{Field: field, Message: "Required value"})
+		}
+		return refusal
+	}
 	back := map[string]any{"spec": map[string]any{"sessionAffinity": "None", "ports": []any{item}}}
 	for _, c := range []struct {
-		why     string
-		refuses func(asked []Path, times int) error
-		asked   [][]Path
-		kept    []Path
-		says    error
+		why         string
+		first, then error
+		asked       [][]Path
+		kept        []Path
+		says        error
 	}{
-		{why: "nothing is refused", refuses: func([]Path, int) error { return nil }, asked: [][]Path{all}, kept: []Path{text}},
-		{why: "one is refused", asked: [][]Path{all, {text}, pair, {port}, {affinity}}, kept: []Path{text, port}, says: ErrInvalid,
-			refuses: func(asked []Path, _ int) error { return invalidWith(asked, port, invalid) }},
-		{why: "the first one is", asked: [][]Path{all, {text}, pair}, kept: []Path{text}, says: ErrInvalid,
-			refuses: func(asked []Path, _ int) error { return invalidWith(asked, text, invalid) }},
-		{why: "each is refused", asked: [][]Path{all, {text}, pair, {port}, {affinity}}, kept: all, says: ErrInvalid,
-			refuses: func([]Path, int) error { return invalid }},
-		{why: "the object changes meanwhile", asked: [][]Path{all, {text}, pair}, kept: all, says: ErrConflict,
-			refuses: func(_ []Path, times int) error {
-				if times == 3 {
-					return ErrConflict
-				}
-				return invalid
-			}},
-		{why: "no field is named", asked: [][]Path{all}, kept: all, says: ErrInvalid, refuses: func([]Path, int) error { return &Refusal{Kind: ErrInvalid} }},
-		{why: "nobody answers", asked: [][]Path{all}, kept: all, says: ErrUnreachable, refuses: func([]Path, int) error { return ErrUnreachable }},
+		{why: "nothing is refused", asked: [][]Path{all}, kept: []Path{text}},
+		{why: "one field is refused", first: refused("spec.ports"), asked: [][]Path{all, rest}, kept: []Path{text, port}, says: ErrInvalid},
+		{why: "an item of it", first: refused("spec.ports[0].name"), asked: [][]Path{all, rest}, kept: []Path{text, port}, says: ErrInvalid},
+		{why: "the others too", first: refused("spec.ports"), then: refused("spec"), asked: [][]Path{all, rest}, kept: all, says: ErrInvalid},
+		{why: "the object changes meanwhile", first: refused("spec.ports"), then: ErrConflict, asked: [][]Path{all, rest}, kept: all, says: ErrConflict},
+		{why: "no field is named", first: refused(), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "all of it is refused", first: refused("spec", "metadata"), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "something else is", first: refused("data"), asked: [][]Path{all}, kept: all, says: ErrInvalid},
+		{why: "nobody answers", first: ErrUnreachable, asked: [][]Path{all}, kept: all, says: ErrUnreachable},
 	} {
 		var asked [][]Path
 		got, err := WithoutDefaults(change, func(paths []Path) (map[string]any, error) {
 			asked = append(asked, paths)
-			if refused := c.refuses(paths, len(asked)); refused != nil {
-				return nil, refused
+			switch {
+			case len(asked) == 1 && c.first != nil:
+				return nil, c.first
+			case len(asked) == 2 && c.then != nil:
+				return nil, c.then
 			}
 			return back, nil
 		})
@@ -637,12 +639,4 @@ func TestWithoutDefaults(t *testing.T) {
 	if got, err := WithoutDefaults(Change{}, nil); err != nil || len(got.Fields) > 0 {
 		t.Errorf("nothing was added, and somebody is asked: %v", err)
 	}
-}
-
-// invalidWith is the refusal of what has a path in it.
-func invalidWith(asked []Path, path Path, refusal error) error {
-	if slices.ContainsFunc(asked, path.Equal) {
-		return refusal
-	}
-	return nil
 }

@@ -31,9 +31,10 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 	return request, err
 }
 
-// emptied are the places of empty values, where all that the manifest names in a
-// container is empty and members of it were ours until this apply: an apply makes null
-// of a container that loses the last member which a fieldset can name.
+// emptied are the empty values that stand in the live object and that an apply may lose:
+// all that the manifest names of the container around them is empty, and other members of
+// it were ours until now. An apply makes null of a container that loses the last member
+// which a fieldset can name.
 func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 	entries, err := n.read(live)
 	if err != nil {
@@ -51,7 +52,7 @@ func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 				continue
 			}
 			for _, empty := range empties(v, path[:i]) {
-				if !slices.ContainsFunc(paths, empty.Equal) {
+				if _, stands := ValueAt(live, empty); stands && !slices.ContainsFunc(paths, empty.Equal) {
 					paths = append(paths, empty)
 				}
 			}

@@ -42,10 +42,7 @@ binaryData: {}
 // lists in it that Git still names: they are said as well.
 func TestWriteEmptiesAroundLists(t *testing.T) {
 	t.Parallel()
-	gadget := func(spec string) string {
-		return "apiVersion: example.com/v1\nkind: Gadget\nmetadata: {name: lamp, namespace: storefront}\nspec: " + spec + "\n"
-	}
-	s := synced(t, gadget("{mode: x, ports: [], tags: [], slots: [{id: 1, part: {size: 1, names: []}}]}"))
+	s := synced(t, gadgetOf("{mode: x, ports: [], tags: [], slots: [{id: 1, part: {size: 1, names: []}}]}"))
 	for _, c := range []struct {
 		after string
 		want  []string
@@ -55,9 +52,10 @@ func TestWriteEmptiesAroundLists(t *testing.T) {
 		{"{mode: x, slots: [{id: 1, part: {names: []}}]}", []string{"/spec/slots/[id=1]/part/names"}},
 		{"{mode: x, slots: [{id: 1, part: {}}]}", []string{"/spec/slots/[id=1]/part"}},
 		{"{slots: []}", []string{"/spec/slots"}},
+		{"{numbers: [], tags: []}", []string{"/spec/tags"}}, // the other one is new
 	} {
 		var got []string
-		for _, path := range emptiedBy(t, s.comparison(gadget(c.after))) {
+		for _, path := range emptiedBy(t, s.comparison(gadgetOf(c.after))) {
 			got = append(got, path.Pointer())
 		}
 		slices.Sort(got)

@@ -1,0 +1,46 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// TestGitEmpties: an apply makes null of what loses its last member, which this CRD does
+// not allow, and leaves an empty list that it cannot own. Killick puts both right in the
+// run that brings the change.
+func TestGitEmpties(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	things := map[string]struct{ before, after, live string }{
+		"emptied":     {`{words: [a], parts: [{name: a}]}`, `{}`, "map[]"},
+		"list":        {`{words: [], parts: [{name: a}]}`, `{parts: [{name: a}]}`, "map[parts:[map[name:a]]]"},
+		"lists":       {`{words: [], parts: []}`, `{}`, "map[]"},
+		"list-beside": {`{words: [a], parts: []}`, `{}`, "map[]"},
+		"list-kept":   {`{words: [a], parts: []}`, `{parts: []}`, "map[parts:[]]"},
+		"in-an-item":  {`{parts: [{name: a, wires: []}, {name: b, wires: []}]}`, `{parts: [{name: a}, {name: b, wires: []}]}`, "map[parts:[map[name:a] map[name:b wires:[]]]]"},
+	}
+	write := func(body func(name string) string) {
+		files := map[string]string{"crd.yaml": thingCRD}
+		for name := range things {
+			files[name+".yaml"] = existing("$NS.example.com/v1", "Thing", name, "spec: "+body(name))
+		}
+		s.commit(files)
+	}
+	write(func(name string) string { return things[name].before })
+	s.converge()
+
+	write(func(name string) string { return things[name].after })
+	s.run().expect("Git drops it", "Thing emptied: modified/git sync applied", "Thing in-an-item: modified/git sync applied",
+		"Thing list: modified/git sync applied", "Thing list-beside: modified/git sync applied",
+		"Thing list-kept: modified/git sync applied", "Thing lists: modified/git sync applied")
+	for name, thing := range things {
+		if got := fmt.Sprint(s.value("$NS.example.com/v1 Thing "+name, "spec")); got != thing.live {
+			t.Errorf("%s: %s, and should be %s", name, got, thing.live)
+		}
+	}
+	for _, s.trust = range []drift.Trust{drift.TrustMemo, drift.TrustNothing} {
+		s.run().silent("nothing is left to do")
+	}
+}
