@@ -308,7 +308,8 @@ func (s *subject) muddled(at drift.Path) bool {
 // ScaleSpec: omitempty), and the server takes that for replicas that nobody wrote.
 // A patch or update that leaves them as they are, as one that writes the default, makes
 // nobody their owner. A scaling that leaves them takes them out of an updater's entry that
-// names more, and out of no other (fieldmanager/scalehandler.go): there the entries tell.
+// names more, and out of no other (fieldmanager/scalehandler.go): what the entries tell is
+// believed there, unless somebody wrote the replicas once more.
 func (s *subject) unrecorded(i int) bool {
 	_, owned := s.script.kind.shape.at(s.applied(), replicas)
 	for j, a := range s.done[:i+1] {
@@ -318,7 +319,7 @@ func (s *subject) unrecorded(i int) bool {
 			owned = owned || a.applies() || !s.kept(j, replicas)
 		case equal(a.edit.value, int64(0)):
 			owned = false
-		case owned && s.kept(j, replicas):
+		case owned && s.kept(j, replicas) && len(s.actsAt(replicas)) > 0 && slices.Max(s.actsAt(replicas)) == j:
 			owned = s.hasOwner(replicas)
 		}
 	}

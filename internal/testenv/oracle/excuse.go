@@ -105,49 +105,7 @@ func (s *subject) asGitSays(t touched, live map[string]any) bool {
 		}
 		have, want = shape.part(have, manifest), shape.part(want, manifest)
 	}
-	return equal(s.withoutLeft(have, t.path), want)
-}
-
-// withoutLeft is what stands at a place without the empty lists that Git dropped. No
-// fieldset names one that merges, so that an apply leaves it: docs/drift.md says that
-// it is not seen.
-func (s *subject) withoutLeft(v any, at path) any {
-	shape := s.script.kind.shape
-	for _, step := range at {
-		shape = shape.below(step)
-	}
-	if shape.whole {
-		return v
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for key, inner := range v {
-			below := at.field(key)
-			if !equal(inner, []any{}) || !shape.below(element{name: key}).merges() || !s.gitDropped(below.written()) {
-				out[key] = s.withoutLeft(inner, below)
-			}
-		}
-		return out
-	case []any:
-		out := make([]any, 0, len(v))
-		for _, item := range v {
-			out = append(out, s.withoutLeft(item, at.with(shape.identity(item))))
-		}
-		return out
-	}
-	return v
-}
-
-// gitDropped says that Killick applied something at a place, and that Git does not name
-// it any more.
-func (s *subject) gitDropped(at drift.Path) bool {
-	applied, desired := s.manifests()
-	_, named := s.script.kind.shape.at(desired, at)
-	return !named && slices.ContainsFunc(applied, func(manifest map[string]any) bool {
-		_, was := s.script.kind.shape.at(manifest, at)
-		return was
-	})
+	return equal(have, want)
 }
 
 // holds says that a path is a key of an item in which a controller has a part:
@@ -176,13 +134,23 @@ func (t touched) filled(live map[string]any, shape *shape) bool {
 // invisible says that an edit cannot be seen without more than the object. A scaling
 // that leaves no entry is judged with the memo's row instead. And while the dry-run
 // is refused there is no telling a map or list that Git emptied from one that was
-// always written empty and the server fills (strategy: {}): only the schema knows.
+// always written empty and the server fills (strategy: {}): only the schema knows. So it
+// is with empty lists that Git dropped.
 func (s *subject) invisible(t touched) bool {
 	want, _ := s.script.kind.shape.get(s.object.Manifest, t.path)
 	if s.seen.Predicted == nil && t.act == nil && (equal(want, map[string]any{}) || equal(want, []any{})) {
 		return true
 	}
-	return t.path.written().Equal(replicas) && s.memoOnly()
+	if t.path.written().Equal(replicas) && s.memoOnly() {
+		return true
+	}
+	shape, rest := s.script.kind.shape, any(s.seen.Live)
+	for _, at := range s.leftByApply() {
+		rest, _ = shape.update(rest, at, func(any) (any, bool) { return nil, false })
+	}
+	have, _ := shape.get(rest, t.path)
+	truth, _ := shape.get(s.truth, t.path)
+	return equal(have, truth)
 }
 
 // moved says that what Killick applied and what Git says differ at a path.

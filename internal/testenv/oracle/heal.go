@@ -34,6 +34,10 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 	}
 	decision := drift.Decide(s.change, everything, drift.Facts{Now: time.Now()})
 	if !decision.Action.Writes() {
+		if s.special == "reset" || s.unowned {
+			s.withheld = "nobody is known to have written anything: " + decision.Reason
+			return nil
+		}
 		return s.withhold(ctx, decision.Reason, s.change.Err)
 	}
 	after, err := l.write(ctx, s, decision)
@@ -60,16 +64,11 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 	return nil
 }
 
-// withhold: what was found may only be left as it is if a controller or another
-// deployer has a part in it and keeps it, if nobody could put it back, or if nothing on
-// the object says any more who wrote what.
+// withhold: what was found may only be left as it is if a controller or another deployer
+// has a part in it and keeps it, or if nobody could put it back.
 func (s *subject) withhold(ctx context.Context, reason string, refused error) error {
-	switch {
-	case s.meddled(func(drift.Path) bool { return true }):
+	if s.meddled(s.concerned(refused)) {
 		s.withheld = "a controller has a part in it: " + reason
-		return nil
-	case s.special == "reset" || s.unowned:
-		s.withheld = "nobody is known to have written anything: " + reason
 		return nil
 	}
 	impossible, err := s.impossible(ctx)
@@ -84,9 +83,28 @@ func (s *subject) withhold(ctx context.Context, reason string, refused error) er
 	return err
 }
 
+// concerned says whether a place is among those that were found or refused, or in the
+// same list: the server names items by their index in an object that nobody has seen.
+func (s *subject) concerned(refused error) func(drift.Path) bool {
+	var places []drift.Path
+	for _, f := range s.change.Fields {
+		places = append(places, f.Path)
+	}
+	var refusal *drift.Refusal
+	if errors.As(refused, &refusal) {
+		for _, cause := range refusal.Causes {
+			list, _, _ := strings.Cut(cause.Field, "[")
+			places = append(places, strings.Split(list, "."))
+		}
+	}
+	return func(q drift.Path) bool {
+		return slices.ContainsFunc(places, func(p drift.Path) bool { return overlap(p, q) })
+	}
+}
+
 // known is what a run knows that has the memo, where that is needed.
 func (s *subject) known() drift.Change {
-	if s.memoOnly() {
+	if s.memoOnly() || len(s.leftLists) > 0 {
 		return s.recorded
 	}
 	return s.change
@@ -129,6 +147,11 @@ func (l *lab) converged(ctx context.Context, s *subject) error {
 	live = s.seen.Live
 	for _, f := range change.Fields {
 		s.wrong("not converged", "%s %s: %s → %s by %q", f.Op, f.Path, brief(f.Desired), brief(f.Live), f.Manager)
+	}
+	for _, at := range s.leftLists {
+		if s.isEmptyList(at) {
+			s.wrong("wrong value", "%s is [] after it was put back, and Git does not name it", at.written())
+		}
 	}
 	shape := s.script.kind.shape
 	for _, t := range s.touches() {
@@ -182,7 +205,19 @@ func (s *subject) impossible(ctx context.Context) (refused bool, failed error) {
 		}
 	}
 	_, err := alone.apply(ctx, s.object.Manifest, metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}})
-	return apierrors.IsInvalid(err) && !strings.Contains(err.Error(), `Invalid value: "null"`), onlyRefusals(err)
+	return apierrors.IsInvalid(err) && !onlyNull(err), onlyRefusals(err)
+}
+
+// onlyNull says that all that the server refuses is that something would be null.
+func onlyNull(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	causes := status.Status().Details.Causes
+	return len(causes) > 0 && !slices.ContainsFunc(causes, func(cause metav1.StatusCause) bool {
+		return cause.Type != metav1.CauseTypeTypeInvalid || !strings.HasPrefix(cause.Message, `Invalid value: "null"`)
+	})
 }
 
 // immutable says that the server refuses each change that the refusal of a write or the
@@ -199,7 +234,11 @@ func (s *subject) immutable(ctx context.Context, refused error) (bool, error) {
 	}
 	for _, at := range places {
 		op := drift.PatchOp{Op: "remove", Path: at.Pointer()}
-		if want, present := drift.ValueAt(s.truth, at); present {
+		want, wanted := drift.ValueAt(s.truth, at)
+		if _, present := drift.ValueAt(s.seen.Live, at); !present && !wanted {
+			return false, nil // the server means something else
+		}
+		if wanted {
 			op = drift.PatchOp{Op: "add", Path: at.Pointer(), Value: want}
 		}
 		body, err := json.Marshal([]drift.PatchOp{op})

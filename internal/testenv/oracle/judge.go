@@ -325,9 +325,9 @@ func (s *subject) noDrift(f drift.FieldChange) string {
 	switch {
 	case present == wanted && equal(have, want) && !emptied && !(slices.ContainsFunc(s.unremovable, f.Path.Equal) && s.addedBy(f)):
 		return "Git says the same"
-	case f.Addition && !s.forgotten() && !(f.Cause == drift.CauseGit && s.gitDropped(f.Path)) && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
+	case f.Addition && !s.forgotten() && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
 		return "no person or program for people added it"
-	case s.same && !f.Addition && !kept:
+	case s.same && !f.Addition && !kept && !s.isLeft(f.Path):
 		return "an apply changes nothing"
 	}
 	return ""

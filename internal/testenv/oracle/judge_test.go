@@ -295,3 +295,39 @@ func TestStrategicPatchesReachTwins(t *testing.T) {
 		t.Errorf("a key that the server fills in: %v", v)
 	}
 }
+
+// TestOracleFindsLeftLists: an empty list that Killick applied and Git dropped is told by
+// the memo's row, and nothing else is that looks like it.
+func TestOracleFindsLeftLists(t *testing.T) {
+	widget := func(spec map[string]any) map[string]any {
+		return map[string]any{"kind": "Widget", "metadata": map[string]any{"uid": "1"}, "spec": spec}
+	}
+	empty := map[string]any{"listeners": []any{}}
+	told := []drift.FieldChange{{Path: drift.Path{"spec", "listeners"}, Op: drift.OpAdd}}
+	written := act{hand{"k9s", merging}, edit{op: "add", path: path{}.field("spec").field("listeners"), value: []any{}}}
+	for reason, c := range map[string]struct {
+		git, live map[string]any
+		uid       string
+		acts      []act
+		found     []drift.FieldChange
+		want      string
+	}{
+		"told":                  {map[string]any{}, empty, "1", nil, told, ""},
+		"told with more":        {map[string]any{}, empty, "1", nil, []drift.FieldChange{{Path: drift.Path{"spec"}}}, "invented"},
+		"not told":              {map[string]any{}, empty, "1", nil, nil, "missed"},
+		"Git names it":          {empty, empty, "1", nil, told, "invented"},
+		"gone":                  {map[string]any{}, map[string]any{}, "1", nil, told, "invented"},
+		"filled":                {map[string]any{}, map[string]any{"listeners": []any{map[string]any{"port": int64(80)}}}, "1", nil, told, "invented"},
+		"of another object":     {map[string]any{}, empty, "2", nil, told, "invented"},
+		"somebody wrote it too": {map[string]any{}, empty, "1", []act{written}, nil, ""},
+	} {
+		s := settings(t, nil)
+		s.script.kind = kinds()[slices.IndexFunc(kinds(), func(k kind) bool { return k.name == "Widget" })]
+		s.script.first, s.script.acts, s.done = widget(empty), c.acts, c.acts
+		s.object.Manifest, s.seen.Live, s.row = widget(c.git), widget(c.live), drift.Row{UID: c.uid}
+		s.recorded.Fields = c.found
+		if s.judgeRecorded(); s.sort() != c.want {
+			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
+		}
+	}
+}

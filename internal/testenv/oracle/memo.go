@@ -17,7 +17,11 @@ func remembering(manifest, live map[string]any) (drift.Row, error) {
 		return drift.Row{}, err
 	}
 	digest, err := drift.Noise{}.HashLive(memoKey, live)
-	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live)}, err
+	if err != nil {
+		return drift.Row{}, err
+	}
+	unowned, err := drift.Noise{}.Unowned(manifest, live)
+	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live), Unowned: unowned}, err
 }
 
 // judgeMemo: where Git did not move, the memo must not settle an object at which
@@ -36,10 +40,11 @@ func (s *subject) judgeMemo() {
 
 var replicas = drift.Path{"spec", "replicas"}
 
-// judgeRecorded: with the memo's row the same is found as without, and replicas
-// that were scaled by hand where nobody owned them.
+// judgeRecorded: with the memo's row the same is found as without, and what only it can
+// tell: replicas that were scaled by hand where nobody owned them, and empty lists that
+// Git dropped.
 func (s *subject) judgeRecorded() {
-	s.scaled = s.memoOnly()
+	s.scaled, s.leftLists = s.memoOnly(), s.leftByApply()
 	has := func(change drift.Change, at drift.Path) bool {
 		return slices.ContainsFunc(change.Fields, func(f drift.FieldChange) bool { return f.Path.Equal(at) })
 	}
@@ -49,8 +54,13 @@ func (s *subject) judgeRecorded() {
 		}
 	}
 	for _, f := range s.recorded.Fields {
-		if !has(s.change, f.Path) && !(s.scaled && f.Path.Equal(replicas)) {
+		if !has(s.change, f.Path) && !(s.scaled && f.Path.Equal(replicas)) && !s.isLeft(f.Path) {
 			s.wrong("invented", "%s %s is only found with the memo's row", f.Op, f.Path)
+		}
+	}
+	for _, at := range s.leftLists {
+		if !slices.ContainsFunc(s.recorded.Fields, func(f drift.FieldChange) bool { return at.written().HasPrefix(f.Path) }) {
+			s.wrong("missed", "Git dropped %s: [], and the memo's row does not tell", at.written())
 		}
 	}
 	if s.scaled && !has(s.recorded, replicas) {
@@ -79,4 +89,50 @@ func (s *subject) memoOnly() bool {
 		}
 	}
 	return scaled
+}
+
+// leftByApply are the empty lists that Killick applied last, that Git dropped and that
+// still stand where nobody else wrote: no fieldset names one that merges, so that an
+// apply leaves it, and only the memo can tell it from a default. After a reset, or on an
+// object that somebody made again, nobody can.
+func (s *subject) leftByApply() []path {
+	if s.row.UID == "" || s.row.UID != drift.UIDOf(s.seen.Live) {
+		return nil
+	}
+	shape := s.script.kind.shape
+	return slices.DeleteFunc(shape.emptyLists(s.applied(), nil), func(at path) bool {
+		_, named := shape.get(s.object.Manifest, at)
+		return named || len(s.actsAt(at.written())) > 0 || !s.isEmptyList(at)
+	})
+}
+
+func (s *subject) isLeft(at drift.Path) bool {
+	return slices.ContainsFunc(s.leftLists, func(p path) bool { return p.written().Equal(at) })
+}
+
+func (s *subject) isEmptyList(at path) bool {
+	live, _ := s.script.kind.shape.get(s.seen.Live, at)
+	return equal(live, []any{})
+}
+
+// emptyLists are the places of empty lists that merge.
+func (s *shape) emptyLists(v any, at path) []path {
+	if s.whole {
+		return nil
+	}
+	var found []path
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			found = append(found, s.below(element{name: key}).emptyLists(v[key], at.field(key))...)
+		}
+	case []any:
+		if len(v) == 0 && s.sort == list {
+			return []path{at}
+		}
+		for _, item := range v {
+			found = append(found, s.value.emptyLists(item, at.with(s.identity(item)))...)
+		}
+	}
+	return found
 }

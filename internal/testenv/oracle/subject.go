@@ -42,8 +42,9 @@ type subject struct {
 	same               bool         // the dry-run changes nothing, not even ownership
 	withheld           string       // why nothing was healed
 	healed             bool
-	scaled             bool // by hand, and only the memo can tell
-	judged, attributed int  // reported fields, and those whose author is known
+	scaled             bool   // by hand, and only the memo can tell
+	leftLists          []path // empty lists that Git dropped, and only the memo can tell
+	judged, attributed int    // reported fields, and those whose author is known
 }
 
 // problem is something that is not as it must be.
