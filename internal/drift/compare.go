@@ -362,6 +362,8 @@ func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
 			return CauseLive, noOwner
 		}
 		return CauseLive, field.Note
+	case ours && field.Op == OpReplace && field.Live == nil:
+		return CauseBoth, field.Note // we never leave a null: somebody's apply did that took its own away again
 	case ours:
 		return CauseGit, field.Note
 	case known && c.Row.UID == UIDOf(c.Observation.Live) && c.Row.Digest != "" && c.Row.Digest == c.Digest():

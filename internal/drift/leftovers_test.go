@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,5 +130,24 @@ func TestLeftoversWhileRefused(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"/spec/ports", "/spec/mode"}, patch); diff != "" {
 		t.Errorf("%v because %s: %s", decision.Action, decision.Reason, diff)
+	}
+}
+
+// A null where we own a value is what somebody's apply leaves that took its own away
+// again. We never leave one, so that it is not Git's change alone.
+func TestNullInOurPlace(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, groups: {}}"))
+	row := s.row(gadgetOf("{mode: x, groups: {}}"))
+	s.live["spec"].(map[string]any)["groups"] = nil
+	for _, c := range []struct{ git, cause string }{{"{mode: x, groups: {}}", "live"}, {"{mode: z, groups: {}}", "both"}} {
+		compared := s.remembering(gadgetOf(c.git), row)
+		put(t, compared.Observation.Predicted, at("spec groups"), map[string]any{})
+		fields := told(Compare(compared).Fields)
+		if !slices.ContainsFunc(fields, func(line string) bool {
+			return strings.HasPrefix(line, "replace spec.groups: null → {}, "+c.cause+" ")
+		}) {
+			t.Errorf("%s: %v", c.git, fields)
+		}
 	}
 }

@@ -76,6 +76,8 @@ func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
 //   - that an apply gave the value it had already: then several own it;
 //   - that its applier left out of a later apply: the server takes it away, or puts
 //     a default there that is nobody's;
+//   - that somebody wrote in other words, with a zero value that is not stored: the
+//     server compares before it leaves those out;
 //   - in which somebody only took something away, or everything that somebody added is
 //     gone again: the rest can be anybody's;
 //   - of a null that several acts left: an empty list is stored as one, so that a
@@ -112,7 +114,7 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 			return "", false
 		case s.wrote(i, f.Path) && s.left(i, f.Path) && names:
 			wrote = append(wrote, s.nameOf(i))
-		case a.applies():
+		case a.applies(), s.reworded(i):
 			return "", false
 		}
 	}
@@ -149,6 +151,18 @@ func (s *subject) emptied(at drift.Path) (manager string, known bool) {
 // isZero says that the server may leave the value out of what it stores.
 func isZero(v any) bool {
 	return hollow(v) || equal(v, false) || equal(v, "") || equal(v, int64(0))
+}
+
+// reworded says that an act wrote another value than stood there, and that the same one
+// is stored.
+func (s *subject) reworded(i int) bool {
+	e := s.done[i].edit
+	if e.op != "change" && e.op != "add" {
+		return false
+	}
+	before, _ := s.script.kind.shape.get(s.before[i], e.path)
+	after, _ := s.script.kind.shape.get(s.after(i), e.path)
+	return equal(before, after) && !equal(before, e.value)
 }
 
 // nameOf is the name under which the server keeps an act; a scaling may leave none.

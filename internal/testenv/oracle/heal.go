@@ -83,17 +83,17 @@ func (s *subject) withhold(ctx context.Context, reason string, refused error) er
 	return err
 }
 
-// concerned says whether a place is among those that were found or refused, or in the
-// same list: the server names items by their index in an object that nobody has seen.
+// concerned says whether a place is among those that were found or refused, or beside
+// one: a controller's part of a value may not be allowed to stand alone.
 func (s *subject) concerned(refused error) func(drift.Path) bool {
 	var places []drift.Path
 	for _, f := range s.change.Fields {
-		places = append(places, f.Path)
+		places = append(places, f.Path[:len(f.Path)-1])
 	}
 	var refusal *drift.Refusal
 	if errors.As(refused, &refusal) {
 		for _, cause := range refusal.Causes {
-			list, _, _ := strings.Cut(cause.Field, "[")
+			list, _, _ := strings.Cut(cause.Field, "[") // by its index in an object that nobody has seen
 			places = append(places, strings.Split(list, "."))
 		}
 	}
