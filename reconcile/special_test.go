@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -286,4 +287,32 @@ func TestEmptiedByGit(t *testing.T) {
 	s.commit(set("{}"))
 	s.run().expect("Git names no partition any more", "StatefulSet db: modified/git sync applied")
 	s.quiet("the default stands where Git's value stood")
+}
+
+// TestMergedRecords: of an object that more than ten clients updated the API server
+// keeps ten records, and merges the older ones. What stands in that one may be a
+// controller's, so that it is neither told nor taken away.
+func TestMergedRecords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{"settings.yaml": existing("v1", "ConfigMap", "settings", `data: {a: "1"}`)})
+	s.converge()
+	for i := range 12 {
+		s.merge(fmt.Sprintf("a%02d-operator", i), settingsRef, fmt.Sprintf(`{data: {k%02d: "1"}}`, i))
+	}
+	const merged = "more than ten clients wrote it, and the API server merged its records of the first ones (ancient-changes):" +
+		" what they added cannot be told from a controller's work"
+	s.trust = drift.TrustNothing
+	r := s.run()
+	r.expect("controllers added to it")
+	r.warned("whose the first ones are is not known", "ConfigMap "+s.ns+"/settings: "+merged)
+	s.merge("kubectl-edit", settingsRef, `{data: {a: "2", mine: "1"}}`)
+	r = s.run()
+	r.says("ConfigMap settings", "put it back", merged)
+	if diff := cmp.Diff([]string{"add /data/mine by kubectl-edit", "replace /data/a by kubectl-edit"}, fields(r.of("ConfigMap settings"))); diff != "" {
+		t.Errorf("a hand's are found beside it (-want +got):\n%s", diff)
+	}
+	if got := s.value(settingsRef, "data"); len(got.(map[string]any)) != 13 {
+		t.Errorf("of a and the operators' twelve there is %v", got)
+	}
 }

@@ -63,6 +63,9 @@ func Compare(c Comparison) Change {
 		change.Findings = append(change.Findings,
 			fmt.Sprintf("is being deleted since %v", metadata(live)["deletionTimestamp"]))
 	}
+	if slices.ContainsFunc(entries, managed.merged) {
+		change.Findings = append(change.Findings, saidMerged)
+	}
 	if c.Object.Nondeterministic {
 		change.CreateOnly = true
 		change.Findings = append(change.Findings,

@@ -191,7 +191,7 @@ func (c Comparison) keptAccountName(entries []managed) []rawChange {
 		}
 		if present && kept && stored && !named && equalValues(have, stays) {
 			found = append(found, rawChange{path: path.Copy(), op: OpAdd, live: have,
-				note: "the server keeps it under its deprecated name"})
+				note: keptByServer})
 		}
 	})
 	return found

@@ -30,8 +30,16 @@ func (m managed) ours() bool {
 // human says whether additions by this entry are drift. Status belongs to
 // controllers whoever wrote it.
 func (m managed) human() bool {
-	return m.subresource != "status" && !m.ours() && m.class.Human()
+	return m.subresource != "status" && !m.ours() && m.class.Human() && !m.merged()
 }
+
+// mergedManager is the name under which the API server merges the oldest entries of an
+// object that more than ten clients updated, hands and controllers alike (apimachinery,
+// managedfields/internal/capmanagers.go).
+const mergedManager = "ancient-changes"
+
+// merged says that nobody knows whose entry it is, unless the config gives it a class.
+func (m managed) merged() bool { return m.manager == mergedManager && m.class == ClassUnknown }
 
 // deployed says whether another deployer wrote the entry: what adoption takes
 // over.

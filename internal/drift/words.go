@@ -13,6 +13,8 @@ const (
 		" what was added to it cannot be told from defaults, until Killick writes it again"
 	saidNothingOfOurs = "nothing on the object records what Killick applied (managedFields were reset, or the API version it was applied at" +
 		" is gone): what leaves Git stays in the cluster, until Killick writes it again"
+	saidMerged = "more than ten clients wrote it, and the API server merged its records of the first ones (ancient-changes):" +
+		" what they added cannot be told from a controller's work"
 
 	noteRewritten = "admission changes what Git says here"
 	noteBeside    = "Git does not name it: a write makes admission or a default add it"
@@ -29,3 +31,6 @@ const orderOnly = "only the order of the elements differs"
 
 // leftByApply is the note of an empty list that Git dropped.
 const leftByApply = "an apply cannot own an empty list, so that it leaves it"
+
+// keptByServer is the note of a pod's service account that Git dropped.
+const keptByServer = "the server keeps it under its deprecated name"
