@@ -31,7 +31,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"exits":     exitsVerb,    // exits CODE killick ...
 	"waitfor":   waitforVerb,  // waitfor killick ...: again until it exits with 0
 	"commit":    commitVerb,   // commit MESSAGE: repo/ becomes the repository's content
-	"git":       gitVerb,      // git break STATUS|hang|packs|twin, git mend
+	"git":       gitVerb,      // git break STATUS|hang|packs|twin, git mend, git move twin: a commit there alone
 	"apply":     applyVerb,    // apply FILE: as the administrator
 	"edit":      editVerb,     // edit KIND NAME MERGE-PATCH: by kubectl edit
 	"delete":    deleteVerb,   // delete KIND NAME
@@ -166,6 +166,10 @@ func gitVerb(ts *testscript.TestScript, neg bool, args []string) {
 		p.git.Break(gitserver.Hang())
 	case len(args) == 2 && args[0] == "break" && args[1] == "packs":
 		p.git.Break(gitserver.OnlyPacks(gitserver.Status(503)))
+	case len(args) == 2 && args[0] == "move" && args[1] == "twin":
+		_, err := p.twin.Write(gitserver.Change{Message: "elsewhere", Files: map[string]string{"notes.txt": "nothing of the shop's"},
+			Author: gitserver.Person{Name: "Ada Example", Email: "ada@example.com"}})
+		ts.Check(err)
 	case len(args) == 2 && args[0] == "break" && args[1] == "twin":
 		p.git.Break(gitserver.OnlyAt(p.twin, gitserver.Status(503)))
 	case len(args) == 2 && args[0] == "break":
@@ -173,7 +177,7 @@ func gitVerb(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		p.git.Break(gitserver.Status(status))
 	default:
-		ts.Fatalf("usage: git break STATUS|hang|packs|twin, git mend")
+		ts.Fatalf("usage: git break STATUS|hang|packs|twin, git mend, git move twin")
 	}
 }
 

@@ -109,3 +109,19 @@ func TestRequestsUnderWay(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRateLimit: what bounds requests is how many are under way, never a rate:
+// client-go's own would make 5 a second of them.
+func TestNoRateLimit(t *testing.T) {
+	t.Parallel()
+	client := newEnv(t).connect(Options{})
+	for _, app := range []drift.App{{Name: "own"}, {Name: "impersonated", ServiceAccount: "deployer"}} {
+		session, err := client.as(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if limiter := session.rest.GetRateLimiter(); limiter != nil {
+			t.Errorf("requests as %q are limited to %v a second", app.Name, limiter.QPS())
+		}
+	}
+}

@@ -74,3 +74,66 @@ func TestAuditShare(t *testing.T) {
 		t.Error("the zero value audits nothing")
 	}
 }
+
+// Settles is T2, T1 and the audit in one: the first that knows answers.
+func TestSettles(t *testing.T) {
+	t.Parallel()
+	// The server stores it in other words, so that nothing but the memo settles it.
+	object := desired(t, deploymentYAML)
+	fresh := func() (*server, Row) {
+		s := synced(t, deploymentYAML)
+		row := *s.row(deploymentYAML)
+		row.Proof, row.Version = true, ResourceVersionOf(s.live)
+		return s, row
+	}
+	for _, c := range []struct {
+		name       string
+		change     func(s *server, row *Row, b *Belief)
+		autoscaled bool
+		want       Prediction
+	}{
+		{name: "the very version", want: ByMemo, change: func(*server, *Row, *Belief) {}},
+		{name: "another version with equal values", want: ByMemo, change: func(s *server, _ *Row, _ *Belief) {
+			s.set("kube-controller-manager", "metadata annotations deployment.kubernetes.io/revision", "7")
+		}},
+		{name: "a value of ours", change: func(s *server, _ *Row, _ *Belief) { s.set("kubectl-edit", "spec replicas", int64(7)) }},
+		{name: "an addition by hand", change: func(s *server, _ *Row, _ *Belief) { s.set("kubectl-label", "metadata labels team", "a") }},
+		{name: "no row", change: func(_ *server, row *Row, _ *Belief) { *row = Row{} }},
+		{name: "a row that proves nothing", change: func(_ *server, row *Row, _ *Belief) { row.Proof = false }},
+		{name: "another object", change: func(_ *server, row *Row, _ *Belief) { row.UID = "another" }},
+		{name: "on its way out", change: func(s *server, row *Row, _ *Belief) {
+			metadata(s.live)["deletionTimestamp"] = "2026-11-02T08:00:00Z"
+		}},
+		{name: "the autoscaler is there", autoscaled: true, want: ByMemo, change: func(_ *server, row *Row, _ *Belief) { row.Autoscaled = true }},
+		{name: "the autoscaler is gone", change: func(_ *server, row *Row, _ *Belief) { row.Autoscaled = true }},
+		{name: "due for the audit", change: func(_ *server, _ *Row, b *Belief) { b.Audit = Audit{count: auditSlots} }},
+		{name: "the memo is not believed", change: func(_ *server, _ *Row, b *Belief) { b.Trust = TrustProof }},
+		{name: "another key", change: func(s *server, row *Row, b *Belief) { row.Version, b.Key = "", []byte("another") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, row := fresh()
+			belief := Belief{Trust: TrustIdle, Key: testKey}
+			c.change(s, &row, &belief)
+			if got := belief.Settles(object, row, s.live, c.autoscaled); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+	if got := (Belief{Trust: TrustIdle}).Settles(object, Row{}, nil, false); got != NotPredicted {
+		t.Errorf("what was not read is settled: %v", got)
+	}
+	s := synced(t, explicitYAML)
+	proved := desired(t, explicitYAML)
+	for _, c := range []struct {
+		belief Belief
+		want   Prediction
+	}{
+		{Belief{Trust: TrustProof}, ByProof}, {Belief{Trust: TrustNothing}, NotPredicted},
+		{Belief{Trust: TrustIdle, Alone: true}, NotPredicted}, {Belief{Trust: TrustIdle, Audit: Audit{count: auditSlots}}, NotPredicted},
+	} {
+		if got := c.belief.Settles(proved, Row{}, s.live, false); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.belief, got, c.want)
+		}
+	}
+}

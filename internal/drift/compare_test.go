@@ -134,6 +134,17 @@ func TestCompareScalars(t *testing.T) {
 				s.set("kubectl-edit", "data mode", "production")
 			},
 			want: InSync, finds: []string{`another manager took ownership of fields with equal values: "kubectl-edit"`}},
+		{name: "our entry gone", reason: "what leaves Git from now on stays, and that is said", before: configMapYAML,
+			edits: func(s *server) {
+				s.set("kubectl-edit", "data mode", "x")
+				s.set("kubectl-edit", "data mode", "production")
+				raw, _ := metadata(s.live)["managedFields"].([]any)
+				metadata(s.live)["managedFields"] = slices.DeleteFunc(raw, func(entry any) bool {
+					fields, _ := entry.(map[string]any)
+					return fields["manager"] == FieldManager
+				})
+			},
+			want: InSync, finds: []string{saidNothingOfOurs}},
 		{name: "Git spells out a default", reason: "claiming what nobody owns is nobody's loss", before: deploymentYAML,
 			git: func(m string) string {
 				return with(t, m, "  replicas: 3\n", "  replicas: 3\n  progressDeadlineSeconds: 600\n")
