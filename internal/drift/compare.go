@@ -365,8 +365,8 @@ func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
 			return CauseLive, noOwner
 		}
 		return CauseLive, field.Note
-	case ours && field.Op == OpReplace && field.Live == nil:
-		return CauseBoth, field.Note // we never leave a null: somebody's apply did that took its own away again
+	case ours && usedByOthers(field):
+		return CauseBoth, field.Note
 	case ours:
 		return CauseGit, field.Note
 	case known && c.Row.UID == UIDOf(c.Observation.Live) && c.Row.Digest != "" && c.Row.Digest == c.Digest():
@@ -379,6 +379,14 @@ func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
 		return CauseLive, field.Note
 	}
 	return CauseGit, field.Note
+}
+
+// usedByOthers says that a map of ours is not as we left it: somebody's apply took its
+// own away again and left null, which ours never does, or somebody has a part in what Git
+// names as empty.
+func usedByOthers(field FieldChange) bool {
+	want, isMap := field.Desired.(map[string]any)
+	return isMap && (field.Live == nil || isEmpty(want) && field.ManagerClass.Human())
 }
 
 // CompareExtra describes an inventoried object that no app wants any more.

@@ -2,7 +2,6 @@ package drift
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,21 +132,31 @@ func TestLeftoversWhileRefused(t *testing.T) {
 	}
 }
 
-// A null where we own a value is what somebody's apply leaves that took its own away
-// again. We never leave one, so that it is not Git's change alone.
-func TestNullInOurPlace(t *testing.T) {
+// A null where we own a map is what somebody's apply leaves that took its own away
+// again. We never leave one, so that it is not Git's change alone; nor is what somebody
+// has in a map that Git names as empty. (For an empty list that merges as one the API
+// server may store null itself: a ClusterRole's rules.)
+func TestMapsOfOursThatOthersUse(t *testing.T) {
 	t.Parallel()
-	s := synced(t, gadgetOf("{mode: x, groups: {}}"))
-	row := s.row(gadgetOf("{mode: x, groups: {}}"))
-	s.live["spec"].(map[string]any)["groups"] = nil
-	for _, c := range []struct{ git, cause string }{{"{mode: x, groups: {}}", "live"}, {"{mode: z, groups: {}}", "both"}} {
-		compared := s.remembering(gadgetOf(c.git), row)
-		put(t, compared.Observation.Predicted, at("spec groups"), map[string]any{})
-		fields := told(Compare(compared).Fields)
-		if !slices.ContainsFunc(fields, func(line string) bool {
-			return strings.HasPrefix(line, "replace spec.groups: null → {}, "+c.cause+" ")
-		}) {
-			t.Errorf("%s: %v", c.git, fields)
+	for name, c := range map[string]struct {
+		use       func(*server)
+		predicted any
+	}{
+		"null": {func(s *server) { s.live["spec"].(map[string]any)["groups"] = nil }, map[string]any{}},
+		"a member, so that an apply makes null of it": {func(s *server) { s.set("kubectl-edit", "spec groups first", []any{}) }, nil},
+	} {
+		use, predicted := c.use, c.predicted
+		for _, c := range []struct{ git, cause string }{{"{mode: x, groups: {}}", "live"}, {"{mode: z, groups: {}}", "both"}} {
+			s := synced(t, gadgetOf("{mode: x, groups: {}}"))
+			row := s.row(gadgetOf("{mode: x, groups: {}}"))
+			use(s)
+			compared := s.remembering(gadgetOf(c.git), row)
+			put(t, compared.Observation.Predicted, at("spec groups"), predicted)
+			change := Compare(compared)
+			i := slices.IndexFunc(change.Fields, func(f FieldChange) bool { return f.Path.HasPrefix(at("spec groups")) })
+			if i < 0 || change.Fields[i].Cause.String() != c.cause {
+				t.Errorf("%s, %s: %v", name, c.git, told(change.Fields))
+			}
 		}
 	}
 }
