@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -19,6 +20,7 @@ func TestGitEmpties(t *testing.T) {
 		"lists":       {`{words: [], parts: []}`, `{}`, "map[]"},
 		"list-beside": {`{words: [a], parts: []}`, `{}`, "map[]"},
 		"list-kept":   {`{words: [a], parts: []}`, `{parts: []}`, "map[parts:[]]"},
+		"in-a-port":   {`{ports: [{port: 80, hosts: []}]}`, `{ports: [{port: 80}]}`, "map[ports:[map[port:80 protocol:TCP]]]"},
 		"in-an-item":  {`{parts: [{name: a, wires: []}, {name: b, wires: []}]}`, `{parts: [{name: a}, {name: b, wires: []}]}`, "map[parts:[map[name:a] map[name:b wires:[]]]]"},
 	}
 	write := func(body func(name string) string) {
@@ -32,7 +34,7 @@ func TestGitEmpties(t *testing.T) {
 	s.converge()
 
 	write(func(name string) string { return things[name].after })
-	s.run().expect("Git drops it", "Thing emptied: modified/git sync applied", "Thing in-an-item: modified/git sync applied",
+	s.run().expect("Git drops it", "Thing emptied: modified/git sync applied", "Thing in-a-port: modified/git sync applied", "Thing in-an-item: modified/git sync applied",
 		"Thing list: modified/git sync applied", "Thing list-beside: modified/git sync applied",
 		"Thing list-kept: modified/git sync applied", "Thing lists: modified/git sync applied")
 	for name, thing := range things {
@@ -43,4 +45,30 @@ func TestGitEmpties(t *testing.T) {
 	for _, s.trust = range []drift.Trust{drift.TrustMemo, drift.TrustNothing} {
 		s.run().silent("nothing is left to do")
 	}
+}
+
+// TestGitEmptiesInVain: what the API server refuses for another reason than the null it
+// would make is refused when the map is empty already. Nothing of it is left done, and
+// whose the fields are is not forgotten.
+func TestGitEmptiesInVain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	commit := func(spec string) {
+		s.commit(map[string]string{"crd.yaml": thingCRD, "thing.yaml": existing("$NS.example.com/v1", "Thing", "thing", "spec: "+spec)})
+	}
+	const ref = "$NS.example.com/v1 Thing thing"
+	commit(`{note: good, options: {a: x, b: z}, words: []}`)
+	s.converge()
+	before := s.live(ref)
+	commit(`{note: bad, options: {}, words: []}`) // that a rule refuses bad is only checked where nothing is null
+	s.run().expect("a rule refuses the note", "Thing thing: modified/git sync failed")
+	after := s.live(ref)
+	for _, path := range []string{"spec", "metadata managedFields"} {
+		if diff := cmp.Diff(valueIn(before, path), valueIn(after, path)); diff != "" {
+			t.Errorf("%s after a write that was refused (-before +after):\n%s", path, diff)
+		}
+	}
+	commit(`{note: fine, options: {}, words: []}`)
+	s.run().expect("and a note that is allowed", "Thing thing: modified/git sync applied")
+	s.run().silent("nothing is left to do")
 }

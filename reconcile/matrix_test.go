@@ -128,7 +128,10 @@ spec:
     - name: v1
       served: true
       storage: true
-      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {
+      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, x-kubernetes-validations: [{rule: "!has(self.note) || self.note != 'bad'"}], properties: {
+        note: {type: string}, options: {type: object, additionalProperties: {type: string}},
+        ports: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [port, protocol], items: {type: object, required: [port], properties: {
+          port: {type: integer}, protocol: {type: string, default: TCP}, hosts: {type: array, items: {type: string}, x-kubernetes-list-type: set}}}},
         words: {type: array, items: {type: string}, x-kubernetes-list-type: set},
         parts: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], items: {type: object, required: [name], properties: {
           name: {type: string}, wires: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [colour], items: {type: object,

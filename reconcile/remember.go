@@ -237,12 +237,12 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 	if err != nil {
 		return drift.Row{}, false
 	}
-	unowned, err := request.Noise.Unowned(step.Object.Unpack().Manifest, live)
+	lists, err := emptyLists(request, step, live)
 	if err != nil {
 		return drift.Row{}, false
 	}
 	row := drift.Row{UID: drift.UIDOf(live), DesiredHash: a.hashes[step.Change.ID], Digest: digest,
-		Replicas: drift.Replicas(live), Unowned: unowned}
+		Replicas: drift.Replicas(live), EmptyLists: lists}
 	change := step.Change
 	if !inSync {
 		change = stored(request, a, result)
@@ -253,6 +253,22 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 		row = renewed(row, live, result.Health)
 	}
 	return row, true
+}
+
+// emptyLists are what the row keeps of the manifest's, and of those that Git dropped and
+// policy ignores: they are told again when it does not any more. A nondeterministic
+// manifest is not what was applied.
+func emptyLists(request Request, step drift.Step, live map[string]any) ([]drift.Path, error) {
+	if step.Object.Nondeterministic {
+		return nil, nil
+	}
+	lists, err := request.Noise.EmptyLists(step.Object.Unpack().Manifest, live)
+	for _, field := range step.Change.Ignored {
+		if field.Leftover {
+			lists = append(lists, field.Path)
+		}
+	}
+	return lists, err
 }
 
 // stored compares what a write stored, as far as the object proves it by itself;

@@ -64,9 +64,9 @@ func (t target) apply(ctx context.Context, r drift.ApplyRequest) (map[string]any
 	return t.put(ctx, r)
 }
 
-// takeOver hands other managers' fields to our Apply entry and applies, so that
-// the fields go. If the apply is refused after all, the fields are given back:
-// whose they are must not be forgotten.
+// takeOver hands other managers' fields to our Apply entry, removes what an apply would
+// not, and applies. If the apply is refused after all, all of it is given back: no half of
+// a change is left, and whose the fields are is not forgotten.
 func (t target) takeOver(ctx context.Context, r drift.ApplyRequest) (map[string]any, error) {
 	judged := t.fetch(ctx, t.of, r.Object.ID)
 	switch {
@@ -81,17 +81,33 @@ func (t target) takeOver(ctx context.Context, r drift.ApplyRequest) (map[string]
 	}
 	stored, err := t.finish(ctx, r, moved)
 	if refusal, ok := errors.AsType[*drift.Refusal](err); ok && !errors.Is(refusal, drift.ErrConflict) {
-		back := r
-		back.Patch, back.ManagedFields = nil, list(judged.Live, "metadata", "managedFields")
-		_, undone := insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
-			back.ResourceVersion = versionOf(live)
-			return t.move(ctx, back)
-		})
-		if undone != nil {
+		if undone := t.giveBack(ctx, r, judged.Live, moved); undone != nil {
 			err = fmt.Errorf("%w; giving the fields back: %w", err, undone)
 		}
 	}
 	return stored, err
+}
+
+// giveBack undoes a move: first the values, which by that are ours, and then the record
+// of whose they are.
+func (t target) giveBack(ctx context.Context, r drift.ApplyRequest, judged, moved map[string]any) error {
+	values, owners := r, r
+	values.ManagedFields, values.Patch = nil, drift.UndoPatch(judged, r.Patch)
+	owners.ManagedFields, owners.Patch = list(judged, "metadata", "managedFields"), nil
+	for _, back := range []drift.ApplyRequest{values, owners} {
+		if back.ManagedFields == nil && len(back.Patch) == 0 {
+			continue
+		}
+		var err error
+		moved, err = insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
+			back.ResourceVersion = versionOf(live)
+			return t.move(ctx, back)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t target) look(ctx context.Context, id drift.ID) func() drift.Observation {

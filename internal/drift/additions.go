@@ -10,12 +10,15 @@ import "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 func (c Comparison) additions(entries []managed, ours, shape *fieldpath.Set, changed []FieldChange, tracked bool) []FieldChange {
 	adds := func(entry managed) bool { return entry.human() || !tracked && entry.deployed() }
 	climb := climb{noise: c.Noise, ours: ours, others: fieldpath.NewSet(), shape: shape, manifest: c.Object.Manifest, changed: changed}
+	own := ownFields(entries)
 	for _, entry := range entries {
-		if !adds(entry) && !entry.ours() {
+		switch {
+		case tracked && entry.merged():
+			climb.others = climb.others.Union(entry.fields.Difference(own))
+		case !adds(entry) && !entry.ours():
 			climb.others = climb.others.Union(entry.fields)
 		}
 	}
-	own := ownFields(entries)
 	var found []FieldChange
 	for _, entry := range entries {
 		if !adds(entry) {

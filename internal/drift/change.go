@@ -109,6 +109,9 @@ type FieldChange struct {
 	// Addition marks a field that another manager added and Git never
 	// mentioned; server-side apply alone does not remove it.
 	Addition bool
+	// Leftover marks an empty list that Git dropped and that an apply leaves where it
+	// is, because it cannot own it.
+	Leftover bool
 	// Partial marks an atomic value of which policy ignores the parts that
 	// IgnoredParts name, relative to Path: Desired then carries the live value
 	// there.

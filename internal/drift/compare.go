@@ -381,12 +381,10 @@ func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
 	return CauseGit, field.Note
 }
 
-// usedByOthers says that a map of ours is not as we left it: somebody's apply took its
-// own away again and left null, which ours never does, or somebody has a part in what Git
-// names as empty.
+// usedByOthers says that somebody has a part in a map of ours that Git names as empty.
 func usedByOthers(field FieldChange) bool {
 	want, isMap := field.Desired.(map[string]any)
-	return isMap && (field.Live == nil || isEmpty(want) && field.ManagerClass.Human())
+	return isMap && isEmpty(want) && field.ManagerClass.Human()
 }
 
 // CompareExtra describes an inventoried object that no app wants any more.

@@ -178,7 +178,8 @@ func narrowed(d Decision, change Change, verdict Verdict) Decision {
 // does: forbidden, denied by admission, or invalid. An object can be invalid only
 // because of what somebody added: the edited item of a keyed list, the other one
 // of two fields that exclude each other. That is attempted when something added
-// is among what may be removed. A map that Git empties is attempted, too.
+// is among what may be removed, and where it is Git's own removals that an apply would
+// overdo (nulled).
 func refusedOutright(change Change, granted []FieldChange) string {
 	if change.Err == nil {
 		return ""

@@ -207,6 +207,9 @@ func TestDecideTable(t *testing.T) {
 		{name: "a map emptied, its keys with dots", row: "the server does not say where a key begins", change: but(nulled("spec.free.api.example.com"), func(c *Change) {
 			c.Fields[0].Path = at("spec free api.example.com x")
 		}), verdict: granting(VerbSync), want: Sync, granted: 1},
+		{name: "a map emptied, with rules in CEL", row: "that they were not checked is no reason", change: nulled("spec", RefusalCause{Field: "<nil>", Type: "FieldValueInvalid",
+			Message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"}),
+			verdict: granting(VerbSync), want: Sync, granted: 1},
 		{name: "a text null", row: "another refusal may say the word", change: but(nulled("spec.parts[0].options"), func(c *Change) {
 			c.Err = &Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.parts[0].options", Type: "FieldValueInvalid", Message: `Invalid value: "null": should match '^[a-z]$'`}}}
 		}), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},

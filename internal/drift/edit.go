@@ -239,6 +239,25 @@ func RemovalPatch(object map[string]any, paths []Path) []PatchOp {
 	return ops
 }
 
+// UndoPatch is the JSON patch that puts back what another one removes from this very
+// object. A null is not put back.
+func UndoPatch(object map[string]any, removals []PatchOp) []PatchOp {
+	var ops []PatchOp
+	rest := any(object)
+	for _, removal := range removals {
+		path, err := ParsePointer(removal.Path)
+		if err != nil {
+			continue // Removals writes none such
+		}
+		if v, _ := ValueAt(rest, path); v != nil {
+			ops = append(ops, PatchOp{Op: "add", Path: removal.Path, Value: Clone(v)})
+		}
+		rest = withoutValue(rest, path, indexIn)
+	}
+	slices.Reverse(ops)
+	return ops
+}
+
 // plainPointer writes a path as a JSON pointer with list indexes.
 func plainPointer(root any, path Path) (string, bool) {
 	plain := make(Path, 0, len(path))

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,14 +15,18 @@ func applyPatch(t testing.TB, object map[string]any, ops []PatchOp) map[string]a
 	t.Helper()
 	root := any(CloneMap(object))
 	for _, op := range ops {
-		if op.Op != "remove" {
-			t.Fatalf("unexpected %s", op.Op)
-		}
 		path, err := ParsePointer(op.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		root = removeAt(t, root, path)
+		switch op.Op {
+		case "remove":
+			root = removeAt(t, root, path)
+		case "add":
+			root = addAt(t, root, path, op.Value)
+		default:
+			t.Fatalf("unexpected %s", op.Op)
+		}
 	}
 	return root.(map[string]any)
 }
@@ -49,6 +54,31 @@ func removeAt(t testing.TB, root any, path Path) any {
 			return append(append([]any{}, parent[:i]...), parent[i+1:]...)
 		}
 		parent[i] = removeAt(t, parent[i], path[1:])
+		return parent
+	}
+	t.Fatalf("nothing below %v", path)
+	return nil
+}
+
+// addAt is RFC 6902's add: a member is set, an item inserted.
+func addAt(t testing.TB, root any, path Path, v any) any {
+	t.Helper()
+	switch parent := root.(type) {
+	case map[string]any:
+		if len(path) > 1 {
+			v = addAt(t, parent[path[0]], path[1:], v)
+		}
+		parent[path[0]] = v
+		return parent
+	case []any:
+		i, err := strconv.Atoi(path[0])
+		if err != nil || i > len(parent) {
+			t.Fatalf("no place %q to add at", path[0])
+		}
+		if len(path) == 1 {
+			return slices.Insert(slices.Clone(parent), i, v)
+		}
+		parent[i] = addAt(t, parent[i], path[1:], v)
 		return parent
 	}
 	t.Fatalf("nothing below %v", path)

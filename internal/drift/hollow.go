@@ -22,13 +22,7 @@ func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []
 	if err != nil {
 		return nil // nothing is known to be in the way; TakeOver reports it
 	}
-	var others []*fieldpath.Set
-	for _, entry := range entries {
-		if !entry.ours() && !entry.human() {
-			others = append(others, entry.fields)
-		}
-	}
-	theirs := namedPaths(others...)
+	theirs := namedPaths(kept(entries)...)
 	var gone, forced []Path
 	for _, field := range granted {
 		switch {

@@ -71,6 +71,21 @@ func TestRemovalPatchDuplicates(t *testing.T) {
 	}
 }
 
+// What one patch removes the other puts back, in its place.
+func TestUndoPatch(t *testing.T) {
+	t.Parallel()
+	live := tree(t, "{spec: {env: [{name: A}, {name: B}, {name: A}, {name: C}], mode: x, open: false, gone: null, tags: []}}")
+	removals := RemovalPatch(live, []Path{at("spec env [name=A]"), at("spec env [name=C]"), at("spec gone"), at("spec mode"), at("spec open"), at("spec tags")})
+	without := applyPatch(t, CloneMap(live), removals)
+	if diff := cmp.Diff(tree(t, "{spec: {env: [{name: B}]}}"), without); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	delete(live["spec"].(map[string]any), "gone")
+	if diff := cmp.Diff(live, applyPatch(t, without, UndoPatch(live, removals))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Seeds 196 and 2659: the server says that dropping serviceAccountName changes
 // nothing, because it keeps the value under the deprecated name.
 func TestDroppedServiceAccountName(t *testing.T) {

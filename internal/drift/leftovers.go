@@ -6,22 +6,22 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Unowned are the empty lists that a manifest names and that stand in the live object
-// without our owning them: a server-side apply cannot own an empty list that merges by
-// key or as a set (structured-merge-diff, typed/tofieldset.go), so that one which drops
-// it leaves it. An error says that the live object's managedFields cannot be read.
-func (n Noise) Unowned(manifest, live map[string]any) ([]Path, error) {
+// EmptyLists are the empty lists of a manifest that stand in the live object without our
+// owning them: a server-side apply cannot own an empty list that merges by key or as a
+// set (structured-merge-diff, typed/tofieldset.go), so that one which drops it leaves it.
+// An error says that the live object's managedFields cannot be read.
+func (n Noise) EmptyLists(manifest, live map[string]any) ([]Path, error) {
 	if !hasEmptyList(manifest) {
-		return nil, nil
+		return nil, nil // most have none, and reading managedFields costs more
 	}
 	entries, err := n.read(live)
 	if err != nil {
 		return nil, err
 	}
-	own := ownFields(entries)
-	owned := namedPaths(own)
-	return slices.DeleteFunc(emptyLists(nil, own, comparable(manifest)), func(path Path) bool {
-		return owned(path) || !emptyListAt(live, path)
+	owned := namedPaths(ownFields(entries))
+	return slices.DeleteFunc(emptyLists(nil, structure(entries), comparable(live)), func(path Path) bool {
+		want, named := wantedValue(manifest, path)
+		return !named || !isEmptyList(want) || owned(path)
 	}), nil
 }
 
@@ -39,8 +39,8 @@ func hasEmptyList(v any) bool {
 	return false
 }
 
-// emptyLists are the places of empty lists in a manifest, as far as fields and the keys
-// of list items lead to them.
+// emptyLists are the places of empty lists in a live object, as far as fields and the
+// keys of list items lead to them.
 func emptyLists(at Path, shape *fieldpath.Set, v any) []Path {
 	var found []Path
 	switch v := v.(type) {
@@ -62,8 +62,7 @@ func emptyLists(at Path, shape *fieldpath.Set, v any) []Path {
 	return found
 }
 
-func emptyListAt(object map[string]any, path Path) bool {
-	v, _ := ValueAt(object, path)
+func isEmptyList(v any) bool {
 	items, isList := v.([]any)
 	return isList && len(items) == 0
 }
@@ -81,12 +80,13 @@ func (c Comparison) leftovers(entries []managed, told []FieldChange) []FieldChan
 	}
 	owned := namedPaths(sets...)
 	var left []FieldChange
-	for _, path := range c.Row.Unowned {
+	for _, path := range c.Row.EmptyLists {
 		_, wanted := wantedValue(c.Object.Manifest, path)
-		if wanted || owned(path) || covered(told, path) || !emptyListAt(c.Observation.Live, path) {
+		live, _ := ValueAt(c.Observation.Live, path)
+		if wanted || owned(path) || covered(told, path) || c.Noise.isQuiet(path) || !isEmptyList(live) {
 			continue
 		}
-		left = append(left, FieldChange{Path: path, Op: OpAdd, Live: []any{}, Cause: CauseGit, Note: leftByApply})
+		left = append(left, FieldChange{Path: path, Op: OpAdd, Live: []any{}, Cause: CauseGit, Leftover: true, Note: leftByApply})
 	}
 	return left
 }

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -132,31 +133,61 @@ func TestLeftoversWhileRefused(t *testing.T) {
 	}
 }
 
-// A null where we own a map is what somebody's apply leaves that took its own away
-// again. We never leave one, so that it is not Git's change alone; nor is what somebody
-// has in a map that Git names as empty. (For an empty list that merges as one the API
-// server may store null itself: a ClusterRole's rules.)
+// What somebody has in a map of ours that Git names as empty is not Git's change alone,
+// wherever Git moved.
 func TestMapsOfOursThatOthersUse(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		use       func(*server)
-		predicted any
-	}{
-		"null": {func(s *server) { s.live["spec"].(map[string]any)["groups"] = nil }, map[string]any{}},
-		"a member, so that an apply makes null of it": {func(s *server) { s.set("kubectl-edit", "spec groups first", []any{}) }, nil},
-	} {
-		use, predicted := c.use, c.predicted
-		for _, c := range []struct{ git, cause string }{{"{mode: x, groups: {}}", "live"}, {"{mode: z, groups: {}}", "both"}} {
-			s := synced(t, gadgetOf("{mode: x, groups: {}}"))
-			row := s.row(gadgetOf("{mode: x, groups: {}}"))
-			use(s)
-			compared := s.remembering(gadgetOf(c.git), row)
-			put(t, compared.Observation.Predicted, at("spec groups"), predicted)
-			change := Compare(compared)
-			i := slices.IndexFunc(change.Fields, func(f FieldChange) bool { return f.Path.HasPrefix(at("spec groups")) })
-			if i < 0 || change.Fields[i].Cause.String() != c.cause {
-				t.Errorf("%s, %s: %v", name, c.git, told(change.Fields))
-			}
+	for _, c := range []struct{ git, cause string }{{"{mode: x, groups: {}}", "live"}, {"{mode: z, groups: {}}", "both"}} {
+		s := synced(t, gadgetOf("{mode: x, groups: {}}"))
+		row := s.row(gadgetOf("{mode: x, groups: {}}"))
+		s.set("kubectl-edit", "spec groups first", []any{})
+		compared := s.remembering(gadgetOf(c.git), row)
+		put(t, compared.Observation.Predicted, at("spec groups"), nil) // an apply makes null of it
+		change := Compare(compared)
+		i := slices.IndexFunc(change.Fields, func(f FieldChange) bool { return f.Path.Equal(at("spec groups")) })
+		if i < 0 || change.Fields[i].Cause.String() != c.cause {
+			t.Errorf("%s: %v", c.git, told(change.Fields))
 		}
+	}
+}
+
+// A list that a schema requires stays, and is no drift: what Git says without it is what
+// stands there.
+func TestLeftoversThatAreRequired(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, ports: [], tags: []}"))
+	c := s.remembering(gadgetOf("{mode: z}"), s.row(gadgetOf("{mode: x, ports: [], tags: []}")))
+	for _, answer := range []struct {
+		refuses error
+		want    int
+	}{
+		{nil, 3}, {&Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports", Message: "Required value"}}}, 1},
+		{&Refusal{Kind: ErrForbidden}, 3},
+	} {
+		got, err := WithoutDefaults(Compare(c), func([]Path) (map[string]any, error) { return map[string]any{}, answer.refuses })
+		if len(got.Fields) != answer.want || !errors.Is(err, answer.refuses) {
+			t.Errorf("%v: %v, %v", answer.refuses, told(got.Fields), err)
+		}
+	}
+}
+
+func TestQuietLeftovers(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, tags: []}"))
+	c := s.remembering(gadgetOf("{mode: x}"), s.row(gadgetOf("{mode: x, tags: []}")))
+	c.Noise = Noise{Quiet: []Path{at("spec tags")}}
+	if change := Compare(c); change.Type != InSync {
+		t.Errorf("%v", told(change.Fields))
+	}
+}
+
+// What an apply left is not applied, whoever may own it.
+func TestLeftoversRemain(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, tags: []}"))
+	c := s.remembering(gadgetOf("{mode: x}"), s.row(gadgetOf("{mode: x, tags: []}")))
+	change := Compare(c)
+	if diff := cmp.Diff([]Path{at("spec tags")}, standard.Remaining(change.Fields, c.Object.Manifest, s.live, nil)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -30,7 +30,7 @@ func (m managed) ours() bool {
 // human says whether additions by this entry are drift. Status belongs to
 // controllers whoever wrote it.
 func (m managed) human() bool {
-	return m.subresource != "status" && !m.ours() && m.class.Human() && !m.merged()
+	return m.subresource != "status" && !m.ours() && m.class.Human()
 }
 
 // mergedManager is the name under which the API server merges the oldest entries of an
@@ -40,6 +40,21 @@ const mergedManager = "ancient-changes"
 
 // merged says that nobody knows whose entry it is, unless the config gives it a class.
 func (m managed) merged() bool { return m.manager == mergedManager && m.class == ClassUnknown }
+
+// kept are the fields that must stay although Git does not name them: controllers' and
+// other deployers', and of a merged entry what we have no part in.
+func kept(entries []managed) []*fieldpath.Set {
+	var sets []*fieldpath.Set
+	for _, entry := range entries {
+		switch {
+		case entry.merged():
+			sets = append(sets, entry.fields.Difference(ownFields(entries)))
+		case !entry.ours() && !entry.human():
+			sets = append(sets, entry.fields)
+		}
+	}
+	return sets
+}
 
 // deployed says whether another deployer wrote the entry: what adoption takes
 // over.

@@ -30,14 +30,21 @@ func (r *Refusal) Unwrap() error { return r.Kind }
 
 // nulled says that all the API server refuses is the null that an apply makes of maps and
 // lists which Git empties: few schemas of custom resources allow it. granted are what
-// Git dropped there, too; a write removes that before it applies (Removals), and then
-// nothing becomes null.
+// Git dropped there, too; a write removes that before it applies (Removals), so that the
+// container is empty already.
 func nulled(refusal *Refusal, granted []FieldChange) bool {
-	return len(refusal.Causes) > 0 && !slices.ContainsFunc(refusal.Causes, func(cause RefusalCause) bool {
+	causes := slices.DeleteFunc(slices.Clone(refusal.Causes), func(cause RefusalCause) bool {
+		return strings.Contains(cause.Message, uncheckedRules)
+	})
+	return len(causes) > 0 && !slices.ContainsFunc(causes, func(cause RefusalCause) bool {
 		isNull := cause.Type == "FieldValueTypeInvalid" && strings.HasPrefix(cause.Message, `Invalid value: "null"`)
 		return !isNull || !slices.ContainsFunc(granted, func(f FieldChange) bool { return f.Op == OpAdd && liesBelow(f.Path, cause.Field) })
 	})
 }
+
+// uncheckedRules is what the API server adds to a refusal where a CRD has rules in CEL
+// (apiextensions-apiserver, registry/customresource/strategy.go).
+const uncheckedRules = "some validation rules were not checked because the object was invalid"
 
 // index is how the API counts an item of a list whose items have keys.
 var index = regexp.MustCompile(`\[[^\]]*\]`)

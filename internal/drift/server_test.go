@@ -369,11 +369,11 @@ func (s *server) row(manifest string) *Row {
 		s.t.Fatal(err)
 	}
 	object := desired(s.t, manifest).Manifest
-	unowned, err := standard.Unowned(object, s.live)
+	lists, err := standard.EmptyLists(object, s.live)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &Row{UID: UIDOf(s.live), DesiredHash: hashOf(s.t, object), Digest: digest, Unowned: unowned}
+	return &Row{UID: UIDOf(s.live), DesiredHash: hashOf(s.t, object), Digest: digest, EmptyLists: lists}
 }
 
 // remembering is a comparison with a memo row.

@@ -51,8 +51,8 @@ type Row struct {
 	Gone bool `json:"gone,omitempty"`
 	// Replicas is the live spec.replicas, where there is one.
 	Replicas *int64 `json:"replicas,omitempty"`
-	// Unowned are the manifest's empty lists that an apply cannot own (Noise.Unowned).
-	Unowned []Path `json:"unowned,omitempty"`
+	// EmptyLists are those of the manifest that an apply cannot own (Noise.EmptyLists).
+	EmptyLists []Path `json:"emptyLists,omitempty"`
 	// Health is the object's health when it was not Current.
 	Health HealthStatus `json:"health,omitempty"`
 	// Aging says that it will become another one by time alone.

@@ -198,7 +198,27 @@ func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, erro
 			return change, again // the object is another one by now
 		}
 	}
-	return unremovable(change, err), err
+	return unremovable(withoutRequired(change, dryRemove), err), err
+}
+
+// withoutRequired leaves out the leftovers that the API server does not let go: where a
+// schema requires the list, what Git says without it is what stands there.
+func withoutRequired(change Change, dryRemove func([]Path) (map[string]any, error)) Change {
+	var left []Path
+	for _, field := range change.Fields {
+		if field.Leftover {
+			left = append(left, field.Path)
+		}
+	}
+	if len(left) == 0 {
+		return change
+	}
+	var refusal *Refusal
+	if _, err := dryRemove(left); errors.As(err, &refusal) && errors.Is(refusal, ErrInvalid) {
+		change.Fields = slices.DeleteFunc(slices.Clone(change.Fields), func(f FieldChange) bool { return f.Leftover })
+		change = settle(change)
+	}
+	return change
 }
 
 // restored takes out of a change the additions that the server puts back by
@@ -227,7 +247,7 @@ func restored(change Change, asked []Path, without map[string]any) Change {
 func Additions(change Change) []Path {
 	var paths []Path
 	for _, field := range change.Fields {
-		if field.Addition || field.Note == leftByApply {
+		if field.Addition || field.Leftover {
 			paths = append(paths, field.Path)
 		}
 	}
@@ -245,6 +265,8 @@ func (n Noise) Remaining(granted []FieldChange, manifest, after map[string]any, 
 		switch {
 		case field.Note == orderOnly:
 			done = done || ordered(field.Path, manifest, after)
+		case field.Leftover:
+			done = !present || !unchanged(field.Live, got)
 		case field.Op == OpAdd:
 			// What is there again although nobody who could be asked to claims it
 			// is the server's default, or admission's.

@@ -162,7 +162,17 @@ func (s *subject) reworded(i int) bool {
 	}
 	before, _ := s.script.kind.shape.get(s.before[i], e.path)
 	after, _ := s.script.kind.shape.get(s.after(i), e.path)
-	return equal(before, after) && !equal(before, e.value)
+	return equal(before, after) && !equal(before, e.value) && hasZero(e.value)
+}
+
+func hasZero(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0 || slices.ContainsFunc(sortedKeys(v), func(key string) bool { return hasZero(v[key]) })
+	case []any:
+		return len(v) == 0 || slices.ContainsFunc(v, hasZero)
+	}
+	return isZero(v)
 }
 
 // nameOf is the name under which the server keeps an act; a scaling may leave none.
@@ -369,7 +379,8 @@ func (s *subject) kept(i int, at drift.Path) bool {
 // The cluster has changed too when a controller has, which no script says: the one
 // that binds claims writes into annotations that Git names as empty.
 // What both touched is told by who owns it now, and is not judged here; nor what
-// a reset or a new object made unknowable after Git moved.
+// a reset or a new object made unknowable after Git moved; nor a null where Killick
+// applied a map, which somebody's apply leaves, or one of its own that did not end.
 //
 // Without a row nothing tells who moved but the manager: docs/drift.md promises
 // live for interactive and unknown ones, and git for the rest. Only where that is
@@ -380,11 +391,13 @@ func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.
 	live := len(s.actsAt(f.Path)) > 0 || s.unlabelled(f.Path)
 	own, shape, ours := s.script.kind.shape.follow(s.applied(), f.Path)
 	ours = ours && !s.reordered(f.Path) && !(hollow(own) && shape.merges())
+	had, present := drift.ValueAt(s.seen.Live, f.Path)
+	nulled := present && had == nil && ours && hollow(own)
 	still := len(s.done) == 0 && s.special == "" && equal(values(s.stored), values(s.seen.Live))
 	switch {
 	case recorded && s.unmoved():
 		return drift.CauseLive, drift.CauseLive
-	case s.forgotten(), git == live:
+	case s.forgotten(), git == live, nulled:
 		return drift.CauseNone, drift.CauseBoth
 	case git && (ours || still || !recorded):
 		return drift.CauseGit, drift.CauseGit

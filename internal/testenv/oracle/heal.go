@@ -34,7 +34,7 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 	}
 	decision := drift.Decide(s.change, everything, drift.Facts{Now: time.Now()})
 	if !decision.Action.Writes() {
-		if s.special == "reset" || s.unowned {
+		if s.change.Err != nil && (s.special == "reset" || s.unowned) {
 			s.withheld = "nobody is known to have written anything: " + decision.Reason
 			return nil
 		}
@@ -88,7 +88,10 @@ func (s *subject) withhold(ctx context.Context, reason string, refused error) er
 func (s *subject) concerned(refused error) func(drift.Path) bool {
 	var places []drift.Path
 	for _, f := range s.change.Fields {
-		places = append(places, f.Path[:len(f.Path)-1])
+		places = append(places, f.Path)
+		if len(f.Path) > 2 {
+			places = append(places, f.Path[:len(f.Path)-1])
+		}
 	}
 	var refusal *drift.Refusal
 	if errors.As(refused, &refusal) {
@@ -214,7 +217,9 @@ func onlyNull(err error) bool {
 	if !errors.As(err, &status) || status.Status().Details == nil {
 		return false
 	}
-	causes := status.Status().Details.Causes
+	causes := slices.DeleteFunc(slices.Clone(status.Status().Details.Causes), func(cause metav1.StatusCause) bool {
+		return strings.Contains(cause.Message, "some validation rules were not checked")
+	})
 	return len(causes) > 0 && !slices.ContainsFunc(causes, func(cause metav1.StatusCause) bool {
 		return cause.Type != metav1.CauseTypeTypeInvalid || !strings.HasPrefix(cause.Message, `Invalid value: "null"`)
 	})

@@ -52,10 +52,11 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if s.recorded, err = drift.WithoutDefaults(s.recorded, dryRemove); err != nil {
 		s.note("the additions cannot be removed: %v", err)
 		var refusal *drift.Refusal
-		for _, at := range drift.Additions(s.recorded) {
-			if _, alone := dryRemove([]drift.Path{at}); errors.As(err, &refusal) && errors.As(alone, &refusal) {
-				s.unremovable = append(s.unremovable, at)
-			}
+		if errors.As(err, &refusal) {
+			s.unremovable = slices.DeleteFunc(drift.Additions(s.recorded), func(at drift.Path) bool {
+				_, alone := dryRemove([]drift.Path{at})
+				return !errors.As(alone, &refusal)
+			})
 		}
 	}
 	if s.seen.Predicted == nil || errors.Is(err, drift.ErrConflict) {

@@ -28,7 +28,8 @@ func customKinds() []kind {
 	}
 }
 
-// crds define the custom kinds.
+// crds define the custom kinds. A rule in CEL changes how the server refuses what a schema
+// forbids.
 const crds = `
 - name: widgets
   kind: Widget
@@ -96,6 +97,7 @@ const crds = `
     properties:
       spec:
         type: object
+        x-kubernetes-validations: [{rule: "!has(self.title) || self.title != 'never'"}]
         properties:
           title: {type: string}
           items: {type: array, items: {type: object, properties: {name: {type: string}, value: {type: string}}}}

@@ -20,8 +20,8 @@ func remembering(manifest, live map[string]any) (drift.Row, error) {
 	if err != nil {
 		return drift.Row{}, err
 	}
-	unowned, err := drift.Noise{}.Unowned(manifest, live)
-	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live), Unowned: unowned}, err
+	lists, err := drift.Noise{}.EmptyLists(manifest, live)
+	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live), EmptyLists: lists}, err
 }
 
 // judgeMemo: where Git did not move, the memo must not settle an object at which
@@ -59,7 +59,9 @@ func (s *subject) judgeRecorded() {
 		}
 	}
 	for _, at := range s.leftLists {
-		if !slices.ContainsFunc(s.recorded.Fields, func(f drift.FieldChange) bool { return at.written().HasPrefix(f.Path) }) {
+		if !slices.ContainsFunc(s.recorded.Fields, func(f drift.FieldChange) bool {
+			return f.Op != drift.OpRemove && at.written().HasPrefix(f.Path)
+		}) {
 			s.wrong("missed", "Git dropped %s: [], and the memo's row does not tell", at.written())
 		}
 	}
