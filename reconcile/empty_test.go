@@ -72,3 +72,26 @@ func TestGitEmptiesInVain(t *testing.T) {
 	s.run().expect("and a note that is allowed", "Thing thing: modified/git sync applied")
 	s.run().silent("nothing is left to do")
 }
+
+// TestIgnoredEmptyList: what policy ignores is not forgotten.
+func TestIgnoredEmptyList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	commit := func(spec string) {
+		s.commit(map[string]string{"crd.yaml": thingCRD, "thing.yaml": existing("$NS.example.com/v1", "Thing", "thing", "spec: "+spec)})
+	}
+	commit(`{note: a, words: []}`)
+	s.converge()
+	s.rego = grants + `ignore_fields contains "/spec/words" if input.resource.kind == "Thing"` + "\n"
+	commit(`{note: a}`)
+	s.run().silent("only what is ignored differs")
+	commit(`{note: b}`)
+	s.run().expect("something else differs too", "Thing thing: modified/git sync applied")
+	s.run().silent("only what is ignored differs")
+	s.rego = grants
+	s.run().expect("it is not ignored any more", "Thing thing: modified/git sync applied")
+	if got := fmt.Sprint(s.value("$NS.example.com/v1 Thing thing", "spec")); got != "map[note:b]" {
+		t.Errorf("there is %s", got)
+	}
+	s.run().silent("nothing is left to do")
+}

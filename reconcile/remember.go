@@ -247,7 +247,7 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 	if !inSync {
 		change = stored(request, a, result)
 	}
-	if change.Type == drift.InSync && change.Err == nil && settled(change) {
+	if change.Type == drift.InSync && change.Err == nil && settled(change) && !slices.ContainsFunc(step.Change.Ignored, isLeftover) {
 		row.Proof, row.Autoscaled = true, len(change.Ignored) > 0
 		row.Findings = change.Findings
 		row = renewed(row, live, result.Health)
@@ -264,12 +264,14 @@ func emptyLists(request Request, step drift.Step, live map[string]any) ([]drift.
 	}
 	lists, err := request.Noise.EmptyLists(step.Object.Unpack().Manifest, live)
 	for _, field := range step.Change.Ignored {
-		if field.Leftover {
+		if isLeftover(field) {
 			lists = append(lists, field.Path)
 		}
 	}
 	return lists, err
 }
+
+func isLeftover(field drift.FieldChange) bool { return field.Leftover }
 
 // stored compares what a write stored, as far as the object proves it by itself;
 // else the next run asks.
