@@ -2,6 +2,7 @@ package drift
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -397,4 +398,20 @@ func TestLocalFindsWhatTheServerFinds(t *testing.T) {
 			t2.Fatalf("refused and unchanged: %s", got.Type)
 		}
 	})
+}
+
+// While the dry-run is refused: a zero value in a map that we applied empty is new in
+// Git, and an empty container in one is not.
+func TestLocalZeroInEmptyMap(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, groups: {}, free: {}}"))
+	for git, want := range map[string]string{
+		"{mode: x, groups: {}, free: {open: false}}": `replace spec.free: {} → {"open":false}, git killick`,
+		"{mode: x, groups: {}, free: {of: {}}}":      "",
+	} {
+		change := Compare(s.refuse(gadgetOf(git), refused(ErrInvalid, "spec.mode")))
+		if got := strings.Join(told(change.Fields), "; "); got != want {
+			t.Errorf("%s: %s", git, got)
+		}
+	}
 }

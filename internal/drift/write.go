@@ -32,9 +32,10 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 }
 
 // emptied are the empty values that stand in the live object and that an apply may lose:
-// all that the manifest names of the container around them is empty, and other members of
+// all that the manifest names of the container around them is empty, and it or members of
 // it were ours until now. An apply makes null of a container that loses the last member
-// which a fieldset can name.
+// which a fieldset can name, and of one that we applied empty and that holds nothing but
+// empty lists of others.
 func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 	entries, err := n.read(live)
 	if err != nil {
@@ -43,12 +44,13 @@ func (n Noise) emptied(live, manifest map[string]any) ([]Path, error) {
 	var paths []Path
 	ownFields(entries).Iterate(func(fields fieldpath.Path) {
 		path := pathOf(fields)
-		for i := 1; i < len(path); i++ {
+		_, stays := wantedValue(manifest, path)
+		for i := 1; i <= len(path); i++ {
 			v, named := wantedValue(manifest, path[:i])
 			if !named {
 				return
 			}
-			if _, stays := wantedValue(manifest, path); !hollow(v) || stays {
+			if !hollow(v) || stays && i < len(path) {
 				continue
 			}
 			for _, empty := range empties(v, path[:i]) {

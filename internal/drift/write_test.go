@@ -49,6 +49,7 @@ func TestWriteEmptiesAroundLists(t *testing.T) {
 	}{
 		{"{ports: [], tags: []}", []string{"/spec/ports", "/spec/tags"}},
 		{"{mode: x, ports: [], tags: []}", nil},
+		{"{mode: x, slots: [{id: 1, part: {size: 1}}]}", nil},
 		{"{mode: x, slots: [{id: 1, part: {names: []}}]}", []string{"/spec/slots/[id=1]/part/names"}},
 		{"{mode: x, slots: [{id: 1, part: {}}]}", []string{"/spec/slots/[id=1]/part"}},
 		{"{slots: []}", []string{"/spec/slots"}},
@@ -72,4 +73,15 @@ func emptiedBy(t *testing.T, c Comparison) []Path {
 		t.Fatal(err)
 	}
 	return request.Emptied
+}
+
+// A map that we applied empty is lost by an apply, too, where nothing but empty lists of
+// others stands in it.
+func TestWriteEmptiesWhatOthersUse(t *testing.T) {
+	t.Parallel()
+	s := synced(t, gadgetOf("{mode: x, groups: {}}"))
+	s.set("mesh-operator", "spec groups first", []any{})
+	if got := emptiedBy(t, s.comparison(gadgetOf("{mode: x, groups: {}}"))); len(got) != 1 || !got[0].Equal(at("spec groups")) {
+		t.Errorf("said are %v", got)
+	}
 }

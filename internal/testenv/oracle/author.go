@@ -98,7 +98,7 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 	case s.special == "recreate":
 		_, shape, shaped := s.script.kind.shape.follow(s.seen.Live, f.Path)
 		implied := shaped && shape.sort == object && equal(live, map[string]any{}) && !s.script.kind.custom
-		return recreator, !implied
+		return recreator, !implied && live != nil // a list that was never set is stored as null
 	case s.muddled(f.Path), live == nil && len(s.actsAt(f.Path)) > 1:
 		return "", false
 	}
