@@ -47,20 +47,23 @@ func TestGitEmpties(t *testing.T) {
 	}
 }
 
+// commitThing is a commit of one Thing with its CRD.
+func (s *site) commitThing(spec string) {
+	s.Helper()
+	s.commit(map[string]string{"crd.yaml": thingCRD, "thing.yaml": existing("$NS.example.com/v1", "Thing", "thing", "spec: "+spec)})
+}
+
 // TestGitEmptiesInVain: what the API server refuses for another reason than the null it
 // would make is refused when the map is empty already. Nothing of it is left done, and
 // whose the fields are is not forgotten.
 func TestGitEmptiesInVain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	commit := func(spec string) {
-		s.commit(map[string]string{"crd.yaml": thingCRD, "thing.yaml": existing("$NS.example.com/v1", "Thing", "thing", "spec: "+spec)})
-	}
 	const ref = "$NS.example.com/v1 Thing thing"
-	commit(`{note: good, options: {a: x, b: z}, words: []}`)
+	s.commitThing(`{note: good, options: {a: x, b: z}, words: []}`)
 	s.converge()
 	before := s.live(ref)
-	commit(`{note: bad, options: {}, words: []}`) // that a rule refuses bad is only checked where nothing is null
+	s.commitThing(`{note: bad, options: {}, words: []}`) // that a rule refuses bad is only checked where nothing is null
 	s.run().expect("a rule refuses the note", "Thing thing: modified/git sync failed")
 	after := s.live(ref)
 	for _, path := range []string{"spec", "metadata managedFields"} {
@@ -68,7 +71,7 @@ func TestGitEmptiesInVain(t *testing.T) {
 			t.Errorf("%s after a write that was refused (-before +after):\n%s", path, diff)
 		}
 	}
-	commit(`{note: fine, options: {}, words: []}`)
+	s.commitThing(`{note: fine, options: {}, words: []}`)
 	s.run().expect("and a note that is allowed", "Thing thing: modified/git sync applied")
 	s.run().silent("nothing is left to do")
 }
@@ -77,15 +80,12 @@ func TestGitEmptiesInVain(t *testing.T) {
 func TestIgnoredEmptyList(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	commit := func(spec string) {
-		s.commit(map[string]string{"crd.yaml": thingCRD, "thing.yaml": existing("$NS.example.com/v1", "Thing", "thing", "spec: "+spec)})
-	}
-	commit(`{note: a, words: []}`)
+	s.commitThing(`{note: a, words: []}`)
 	s.converge()
 	s.rego = grants + `ignore_fields contains "/spec/words" if input.resource.kind == "Thing"` + "\n"
-	commit(`{note: a}`)
+	s.commitThing(`{note: a}`)
 	s.run().silent("only what is ignored differs")
-	commit(`{note: b}`)
+	s.commitThing(`{note: b}`)
 	s.run().expect("something else differs too", "Thing thing: modified/git sync applied")
 	s.run().silent("only what is ignored differs")
 	s.rego = grants

@@ -300,7 +300,7 @@ func TestMergedRecords(t *testing.T) {
 	for i := range 12 {
 		s.merge(fmt.Sprintf("a%02d-operator", i), settingsRef, fmt.Sprintf(`{data: {k%02d: "1"}}`, i))
 	}
-	const merged = "more than ten clients wrote it, and the API server merged its records of the first ones (ancient-changes):" +
+	const merged = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
 		" what they added cannot be told from a controller's work"
 	s.trust = drift.TrustNothing
 	r := s.run()

@@ -94,20 +94,21 @@ func (t target) giveBack(ctx context.Context, r drift.ApplyRequest, judged, move
 	values, owners := r, r
 	values.ManagedFields, values.Patch = nil, drift.UndoPatch(judged, r.Patch)
 	owners.ManagedFields, owners.Patch = list(judged, "metadata", "managedFields"), nil
+	var failed error
 	for _, back := range []drift.ApplyRequest{values, owners} {
 		if back.ManagedFields == nil && len(back.Patch) == 0 {
 			continue
 		}
-		var err error
-		moved, err = insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
+		given, err := insist(ctx, moved, t.look(ctx, r.Object.ID), func(live map[string]any) (map[string]any, error) {
 			back.ResourceVersion = versionOf(live)
 			return t.move(ctx, back)
 		})
-		if err != nil {
-			return err
+		if err == nil {
+			moved = given
 		}
+		failed = errors.Join(failed, err) // whose the rest is must not be forgotten either
 	}
-	return nil
+	return failed
 }
 
 func (t target) look(ctx context.Context, id drift.ID) func() drift.Observation {

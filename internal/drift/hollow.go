@@ -22,7 +22,7 @@ func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []
 	if err != nil {
 		return nil // nothing is known to be in the way; TakeOver reports it
 	}
-	theirs := namedPaths(kept(entries)...)
+	theirs := namedPaths(othersFields(entries)...)
 	var gone, forced []Path
 	for _, field := range granted {
 		switch {

@@ -126,9 +126,9 @@ func (l *local) value(path fieldpath.Path, set *fieldpath.Set, member bool, desi
 
 // atomic compares a value that merges as one. As long as our own entry owns it
 // nobody has changed it since we applied it: what live has beyond the manifest
-// then are the server's defaults, of which a selector of labels has none. A list that no entry names may merge by keys
-// for all that is known; more than the manifest asks for is nobody's there, as in
-// a map. An empty map of ours was applied empty: zero values in it are Git's change.
+// then are the server's defaults, of which a selector of labels has none. A list that
+// no entry names may merge by keys for all that is known; more than the manifest asks
+// for is nobody's there, as in a map. An empty map of ours was applied empty: zero values in it are Git's change.
 func (l *local) atomic(path fieldpath.Path, desired, live any) {
 	same := equalValues(desired, live)
 	if !same && !l.isSelector(path) && (!isEmpty(live) || hollow(desired)) && (l.own.Has(path) || !l.root.Has(path)) {

@@ -41,9 +41,9 @@ const mergedManager = "ancient-changes"
 // merged says that nobody knows whose entry it is, unless the config gives it a class.
 func (m managed) merged() bool { return m.manager == mergedManager && m.class == ClassUnknown }
 
-// kept are the fields that must stay although Git does not name them: controllers' and
+// othersFields are those that must stay although Git does not name them: controllers' and
 // other deployers', and of a merged entry what we have no part in.
-func kept(entries []managed) []*fieldpath.Set {
+func othersFields(entries []managed) []*fieldpath.Set {
 	var sets []*fieldpath.Set
 	for _, entry := range entries {
 		switch {

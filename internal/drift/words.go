@@ -13,7 +13,7 @@ const (
 		" what was added to it cannot be told from defaults, until Killick writes it again"
 	saidNothingOfOurs = "nothing on the object records what Killick applied (managedFields were reset, or the API version it was applied at" +
 		" is gone): what leaves Git stays in the cluster, until Killick writes it again"
-	saidMerged = "more than ten clients wrote it, and the API server merged its records of the first ones (ancient-changes):" +
+	saidMerged = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
 		" what they added cannot be told from a controller's work"
 
 	noteRewritten = "admission changes what Git says here"
