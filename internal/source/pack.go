@@ -17,7 +17,8 @@ import (
 // objects are the Git objects of one repository, in memory or on disk.
 type objects struct {
 	storer.EncodedObjectStorer
-	// oversized are blobs that were sent and not kept, with their sizes.
+	// oversized are objects that were sent and not kept, with their sizes: blobs
+	// above the limit, and whatever is no commit where only commits are kept.
 	oversized map[plumbing.Hash]int64
 	// dropped says that objects were not kept whose names are not known, being
 	// deltas above the limit or built on such.
@@ -56,11 +57,12 @@ const maxDeltaHeader = 2 * binary.MaxVarintLen64
 // holds all deltas until the end; this one refuses or drops by the declared
 // size first.
 type unpacker struct {
-	options Options
-	scanner *packfile.Scanner
-	store   *memory.Storage
-	into    *objects
-	used    int64
+	options     Options
+	commitsOnly bool
+	scanner     *packfile.Scanner
+	store       *memory.Storage
+	into        *objects
+	used        int64
 
 	entries []packEntry
 	at      map[int64]int           // entry by its offset in the pack
@@ -84,8 +86,20 @@ type packEntry struct {
 // unpack reads a whole pack and verifies its checksum. Objects are stored under
 // the hash of their content, so that a server cannot pass off one for another.
 func unpack(ctx context.Context, pack io.Reader, options Options) (*objects, error) {
+	return newUnpacker(pack, options).unpack(ctx)
+}
+
+// unpackCommits is unpack for who needs the commits of a pack alone. What else a
+// server sends is read past and costs no memory.
+func unpackCommits(ctx context.Context, pack io.Reader, options Options) (*objects, error) {
+	u := newUnpacker(pack, options)
+	u.commitsOnly = true
+	return u.unpack(ctx)
+}
+
+func newUnpacker(pack io.Reader, options Options) *unpacker {
 	store := memory.NewStorage()
-	u := &unpacker{
+	return &unpacker{
 		options: options,
 		scanner: packfile.NewScanner(onlyReader{pack}),
 		store:   store,
@@ -94,6 +108,9 @@ func unpack(ctx context.Context, pack io.Reader, options Options) (*objects, err
 		byBase:  map[plumbing.Hash][]int{},
 		byEntry: map[int][]int{},
 	}
+}
+
+func (u *unpacker) unpack(ctx context.Context) (*objects, error) {
 	_, count, err := u.scanner.Header()
 	if err != nil {
 		return nil, fmt.Errorf("reading the pack: %w", err)
@@ -146,8 +163,9 @@ func (u *unpacker) next() error {
 }
 
 func (u *unpacker) readWhole(index int, header *packfile.ObjectHeader) error {
-	if header.Length > u.options.MaxFileBytes {
-		if header.Type != plumbing.BlobObject {
+	passed := u.commitsOnly && header.Type != plumbing.CommitObject
+	if passed || header.Length > u.options.MaxFileBytes {
+		if !passed && header.Type != plumbing.BlobObject {
 			return limitExceeded("a %s of %s is above the limit of %s", header.Type, mebibytes(header.Length), mebibytes(u.options.MaxFileBytes))
 		}
 		hasher := plumbing.NewHasher(header.Type, header.Length)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,51 @@ func TestUnpackKeepsWhatAPackHolds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A server that does not filter sends everything; what is no commit costs no
+// memory, whatever its size and however it is packed.
+func TestUnpackCommits(t *testing.T) {
+	var writer packWriter
+	large := bytes.Repeat([]byte("large "), 500_000)
+	for range 4 {
+		writer.whole(plumbing.BlobObject, large) // above both limits
+		writer.whole(plumbing.TreeObject, large)
+	}
+	writer.offsetDelta(0, repeated(60_000, 100))
+	base := writer.whole(plumbing.BlobObject, []byte("base"))
+	writer.refDelta(blobHash("base"), insert(4, "changed"))
+	changed := writer.offsetDelta(base, insert(4, "changed again"))
+	writer.offsetDelta(changed, insert(13, "and again"))
+	writer.refDelta(plumbing.ComputeHash(plumbing.CommitObject, []byte("later")), insert(5, "waits"))
+	first := writer.whole(plumbing.CommitObject, []byte("first"))
+	writer.offsetDelta(first, insert(5, "second"))
+	writer.whole(plumbing.TagObject, []byte("tag"))
+	writer.whole(plumbing.CommitObject, []byte("later"))
+	found, err := unpackCommits(t.Context(), bytes.NewReader(writer.bytes()), smallLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	iterator, err := found.IterEncodedObjects(plumbing.AnyObject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	err = iterator.ForEach(func(object plumbing.EncodedObject) error {
+		content, err := readObject(object, object.Size())
+		kept = append(kept, fmt.Sprintf("%s %s", object.Type(), content))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(kept)
+	if want := []string{"commit first", "commit later", "commit second", "commit waits"}; !slices.Equal(kept, want) {
+		t.Errorf("kept %q, want %q", kept, want)
+	}
+	if found.used > 100*objectOverhead {
+		t.Errorf("%d bytes count as kept", found.used)
 	}
 }
 
