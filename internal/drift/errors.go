@@ -63,6 +63,9 @@ var (
 	ErrInvalid = errors.New("invalid object")
 	// ErrUnreachable: the cluster, or the Git server, cannot be reached.
 	ErrUnreachable = errors.New("unreachable")
+	// ErrUnproved: a repository's history does not tell whether a commit descends
+	// from another, and waiting will not make it tell.
+	ErrUnproved = errors.New("descent not proved")
 	// ErrWrongCluster: not the cluster that the config names.
 	ErrWrongCluster = errors.New("wrong cluster")
 	// ErrLeaseHeld: another run is at work.

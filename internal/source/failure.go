@@ -37,6 +37,10 @@ func (f *failure) Unwrap() []error { return f.causes }
 // errNotOurs is a server's refusal to serve a commit by its hash.
 var errNotOurs = errors.New("the server does not serve this commit by its hash")
 
+// errFilter marks a server's refusal of a filter, though it can filter (git's
+// uploadpackfilter.allow).
+var errFilter = errors.New("the server refuses the filter")
+
 // errLimit marks whatever was refused because of a limit of Options.
 var errLimit = errors.New("limit reached")
 

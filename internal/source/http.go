@@ -95,6 +95,13 @@ func rootCAs(pem []byte) (*x509.CertPool, error) {
 
 func (s *httpServer) close() { s.client.CloseIdleConnections() }
 
+// again keeps what the conversation so far has learned: the place and how to
+// authenticate.
+func (s *httpServer) again() server {
+	other := *s
+	return &other
+}
+
 func (s *httpServer) advertise(ctx context.Context) (*packp.AdvRefs, error) {
 	s.version2 = false
 	response, err := s.infoRefs(ctx)

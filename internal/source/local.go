@@ -107,13 +107,13 @@ func (r *localRepository) refs() (refs, error) {
 }
 
 // readLocal reads the commit at a ref of a repository on disk.
-func readLocal(ctx context.Context, path, ref string, options Options) (drift.Checkout, error) {
+func readLocal(ctx context.Context, path, ref string, options Options) (drift.Checkout, *history, error) {
 	checkout, err := localCheckout(ctx, path, ref, options)
 	if err != nil {
-		return drift.Checkout{}, finish(ctx, fmt.Sprintf("reading repository %q", path), nil, err)
+		return drift.Checkout{}, nil, finish(ctx, fmt.Sprintf("reading repository %q", path), nil, err)
 	}
 	checkout.Revision.Repository = path
-	return checkout, nil
+	return checkout, newHistory(checkout, nil, &localReader{path: path, options: options}), nil
 }
 
 func localCheckout(ctx context.Context, path, ref string, options Options) (drift.Checkout, error) {

@@ -33,6 +33,8 @@ type server interface {
 	refs(ctx context.Context, wanted []string) (refs, error)
 	// close ends the connection, if any.
 	close()
+	// again is a conversation of its own with the same server, beside this one.
+	again() server
 }
 
 // remote fetches from one server under limits.
@@ -44,26 +46,34 @@ type remote struct {
 	// filter leaves files out of a fetch of commits. They are fetched later, by
 	// their hashes, so the server must serve objects that no ref points at.
 	filter packp.Filter
+	// commitsOnly keeps the commits of what is sent and nothing else.
+	commitsOnly bool
 }
 
 // fetchRemote reads the commit at a ref of a server.
-func fetchRemote(ctx context.Context, where location, repository Repository, options Options) (drift.Checkout, error) {
+func fetchRemote(ctx context.Context, where location, repository Repository, options Options) (drift.Checkout, *history, error) {
 	s, secrets, err := serverOf(where, repository.Auth, options)
 	if err != nil {
-		return drift.Checkout{}, err
+		return drift.Checkout{}, nil, err
 	}
 	late := &blobs{
 		doing:    fmt.Sprintf("fetching files of %q", where.display),
 		secrets:  secrets,
 		patience: patience(ctx),
 	}
-	checkout, err := (&remote{server: s, options: options}).checkout(ctx, repository.Ref, late)
+	checkout, found, err := (&remote{server: s, options: options}).checkout(ctx, repository.Ref, late)
 	if err != nil {
 		s.close()
-		return drift.Checkout{}, finish(ctx, fmt.Sprintf("fetching %q", where.display), secrets, err)
+		return drift.Checkout{}, nil, finish(ctx, fmt.Sprintf("fetching %q", where.display), secrets, err)
 	}
 	checkout.Revision.Repository = where.display
-	return checkout, nil
+	history := newHistory(checkout, secrets, &remoteReader{
+		remote: remote{server: s.again(), options: options, commitsOnly: true},
+		ref:    repository.Ref,
+		commit: plumbing.NewHash(checkout.Revision.Commit),
+	})
+	history.begin(found)
+	return checkout, history, nil
 }
 
 // serverOf is the server of a location, and what no text about it may contain.
@@ -84,13 +94,13 @@ func serverOf(where location, auth Auth, options Options) (server, redactor, err
 
 // checkout fetches what a ref names, without its files where they can be fetched
 // late, and with them else.
-func (r *remote) checkout(ctx context.Context, ref string, late *blobs) (drift.Checkout, error) {
+func (r *remote) checkout(ctx context.Context, ref string, late *blobs) (drift.Checkout, *objects, error) {
 	advertised, err := r.server.advertise(ctx)
 	if err != nil {
-		return drift.Checkout{}, err
+		return drift.Checkout{}, nil, err
 	}
 	if advertised.IsEmpty() {
-		return drift.Checkout{}, emptyRepository()
+		return drift.Checkout{}, nil, emptyRepository()
 	}
 	r.offered = advertised.Capabilities
 	if r.offered.Supports(capability.Filter) && r.offered.Supports(capability.AllowReachableSHA1InWant) {
@@ -98,14 +108,16 @@ func (r *remote) checkout(ctx context.Context, ref string, late *blobs) (drift.C
 	}
 	objects, want, err := r.fetchRef(ctx, refsOf(advertised), ref)
 	if err != nil {
-		return drift.Checkout{}, err
+		return drift.Checkout{}, nil, err
 	}
 	if r.filter == "" {
 		r.server.close()
-		return checkoutOf(ctx, objects, want, ref, r.options, nil)
+		late = nil
+	} else {
+		late.remote = *r
 	}
-	late.remote = *r
-	return checkoutOf(ctx, objects, want, ref, r.options, late)
+	checkout, err := checkoutOf(ctx, objects, want, ref, r.options, late)
+	return checkout, objects, err
 }
 
 // fetchRef fetches what a ref names: a commit, or a tag of one.
@@ -218,7 +230,11 @@ func (r *remote) send(ctx context.Context, request *packp.UploadPackRequest) (*o
 	case request.Capabilities.Supports(capability.Sideband):
 		pack = sideband.NewDemuxer(sideband.Sideband, response)
 	}
-	found, err := unpack(ctx, pack, r.options)
+	read := unpack
+	if r.commitsOnly {
+		read = unpackCommits
+	}
+	found, err := read(ctx, pack, r.options)
 	if err != nil {
 		return nil, serverError(limited, err)
 	}
@@ -268,6 +284,8 @@ func serverError(answer *limitedReader, err error) error {
 		return limitExceeded("the server sends more than %s", mebibytes(answer.limit()))
 	case errors.As(err, &line) && (strings.Contains(line.Text, "not our ref") || strings.Contains(line.Text, "unadvertised object")):
 		return errNotOurs
+	case errors.As(err, &line) && strings.HasPrefix(line.Text, "filter "):
+		return &failure{text: fmt.Sprintf("the server says %q", clean(line.Text, 200)), causes: []error{errFilter}}
 	case errors.As(err, &line):
 		return &failure{text: fmt.Sprintf("the server says %q", clean(line.Text, 200))}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

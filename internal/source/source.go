@@ -15,6 +15,10 @@
 // What is read is the same, but a read may then fail because of the server, with
 // drift.ErrUnreachable among its causes.
 //
+// History is read where somebody asks whether a commit descends from another
+// (Descends), and then commits alone, in few steps and no more of them than that
+// takes.
+//
 // A repository's content is untrusted. What cannot be served is neither hidden
 // nor empty: a symbolic link that leads outside, a submodule, a file above the
 // size limit or a folder with an unsafe name stays visible in its folder, and
@@ -137,11 +141,12 @@ type Source struct {
 	fetches map[Repository]*fetch
 }
 
-// fetch is one repository being read, or the outcome; done is closed when
-// checkout and err are set.
+// fetch is one repository being read, or the outcome; done is closed when the
+// rest is set.
 type fetch struct {
 	done     chan struct{}
 	checkout drift.Checkout
+	history  *history // nil for the files of a working tree
 	err      error
 }
 
@@ -173,21 +178,28 @@ func (s *Source) Checkout(ctx context.Context, name string) (drift.Checkout, err
 	if err != nil {
 		return drift.Checkout{}, err
 	}
+	checkout, _, err := s.fetched(ctx, repository)
+	return checkout, err
+}
+
+// fetched gives what a repository's fetch brought, after doing it or waiting for
+// it.
+func (s *Source) fetched(ctx context.Context, repository Repository) (drift.Checkout, *history, error) {
 	for {
 		started, mine := s.begin(repository)
 		if mine {
-			started.checkout, started.err = s.read(ctx, repository)
+			started.checkout, started.history, started.err = s.read(ctx, repository)
 			s.end(ctx, repository, started)
-			return started.checkout, started.err
+			return started.checkout, started.history, started.err
 		}
 		select {
 		case <-started.done:
 		case <-ctx.Done():
-			return drift.Checkout{}, problem("", fmt.Errorf("waiting for the fetch of %q: %w",
+			return drift.Checkout{}, nil, problem("", fmt.Errorf("waiting for the fetch of %q: %w",
 				display(repository.URL), context.Cause(ctx)))
 		}
 		if !abandoned(started.err) || ctx.Err() != nil {
-			return started.checkout, started.err
+			return started.checkout, started.history, started.err
 		}
 		// The caller who was fetching gave up, which says nothing about the
 		// repository: this caller tries for itself.
@@ -231,18 +243,19 @@ func abandoned(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (s *Source) read(ctx context.Context, repository Repository) (drift.Checkout, error) {
+func (s *Source) read(ctx context.Context, repository Repository) (drift.Checkout, *history, error) {
 	where, err := parseLocation(repository.URL)
 	if err != nil {
-		return drift.Checkout{}, err
+		return drift.Checkout{}, nil, err
 	}
 	switch {
 	case where.local() && repository.Worktree:
-		return readWorktree(ctx, where.path, s.options)
+		checkout, err := readWorktree(ctx, where.path, s.options)
+		return checkout, nil, err
 	case where.local():
 		return readLocal(ctx, where.path, repository.Ref, s.options)
 	case repository.Worktree:
-		return drift.Checkout{}, problem("give the path of a local clone, or leave out --worktree",
+		return drift.Checkout{}, nil, problem("give the path of a local clone, or leave out --worktree",
 			fmt.Errorf("reading %q as a working tree: it is not a local path", where.display))
 	}
 	return fetchRemote(ctx, where, repository, s.options)

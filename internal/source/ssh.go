@@ -49,6 +49,10 @@ func (s *sshServer) close() {
 	}
 }
 
+func (s *sshServer) again() server {
+	return &sshServer{where: s.where, credentials: s.credentials, limit: s.limit}
+}
+
 func (s *sshServer) advertise(ctx context.Context) (*packp.AdvRefs, error) {
 	s.close()
 	connection, err := s.connect(ctx)
