@@ -13,28 +13,36 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/source"
-	"github.com/killick-dev/killick/reconcile"
 )
 
 // desired is what Git says: the config, and where everything else is fetched
 // from.
 type desired struct {
 	config  config.Config
-	sources reconcile.Source
+	sources sources
 	own     drift.Checkout
 }
 
-// sources gives the config's own commit without fetching it again.
+// sources gives the config's own commit without fetching it again: the config's
+// repository has a Source of its own, since it is read before the others are
+// known.
 type sources struct {
-	own  drift.Checkout
-	rest *source.Source
+	own, rest *source.Source
+}
+
+func (s sources) of(name string) *source.Source {
+	if name == "" {
+		return s.own
+	}
+	return s.rest
 }
 
 func (s sources) Checkout(ctx context.Context, name string) (drift.Checkout, error) {
-	if name == "" {
-		return s.own, nil
-	}
-	return s.rest.Checkout(ctx, name)
+	return s.of(name).Checkout(ctx, name)
+}
+
+func (s sources) Descends(ctx context.Context, name, ancestor string) (bool, error) {
+	return s.of(name).Descends(ctx, name, ancestor)
 }
 
 // readDesired is what Git says, with a warning about misspelt variables: one may
@@ -47,8 +55,8 @@ func (w world) readDesired(ctx context.Context, root *cobra.Command, settings co
 
 // readDesired fetches the config's repository and reads the config.
 func readDesired(ctx context.Context, settings config.Settings) (desired, error) {
-	own, err := source.New(map[string]source.Repository{"": sourceOf(settings.ConfigRepository(), settings.Worktree)},
-		source.Options{}).Checkout(ctx, "")
+	first := source.New(map[string]source.Repository{"": sourceOf(settings.ConfigRepository(), settings.Worktree)}, source.Options{})
+	own, err := first.Checkout(ctx, "")
 	if err != nil {
 		return desired{}, err
 	}
@@ -62,7 +70,7 @@ func readDesired(ctx context.Context, settings config.Settings) (desired, error)
 	}
 	return desired{
 		config: loaded, own: own,
-		sources: sources{own: own, rest: source.New(repositories, source.Options{})},
+		sources: sources{own: first, rest: source.New(repositories, source.Options{})},
 	}, nil
 }
 
