@@ -273,6 +273,7 @@ func appFacts(n news) []string {
 	if n.app.Suspended != "" {
 		facts = append(facts, "suspended: "+fact(n.app.Suspended))
 	}
+	facts = append(facts, withheldFacts(n.app.Withheld)...)
 	if len(n.was.missed) > 0 {
 		text := "not told before, since Slack did not take the message: " + missedText(n.was)
 		if n.was.since != "" {
@@ -283,6 +284,20 @@ func appFacts(n news) []string {
 	if len(n.unknown) > 0 {
 		facts = append(facts, "a policy routes to "+fact(strings.Join(n.unknown, ", "))+
 			", which the config does not have: told here instead")
+	}
+	return facts
+}
+
+// withheldFacts name the sets that a person may accept, each with its hash.
+func withheldFacts(sets []drift.ReportWithheld) []string {
+	const named = 3
+	var facts []string
+	for _, set := range sets[:min(named, len(sets))] {
+		facts = append(facts, fmt.Sprintf("%s withheld by guard %s; guards.accept: %s",
+			count(len(set.Objects), "deletion"), fact(string(set.Guard)), fact(set.Hash)))
+	}
+	if more := len(sets) - named; more > 0 {
+		facts = append(facts, fmt.Sprintf("%s more withheld: see the report", count(more, "set")))
 	}
 	return facts
 }

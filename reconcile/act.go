@@ -69,7 +69,10 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 	if a.empty {
 		return a
 	}
-	superset := supersetOf(a)
+	if len(deletionsIn(a.results)) > 0 {
+		a.deleting = r.Now()
+	}
+	superset := supersetOf(request, a)
 	if len(superset.Entries) == 0 && !a.inventory.Known {
 		return a // nothing was ever applied, and nothing will be
 	}
@@ -79,16 +82,30 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 			a.results = skipWrites(a.results, "the inventory could not be saved")
 			return a
 		}
-		a.inventory = superset
+		a = r.secondCopy(ctx, a, superset)
 	}
-	a = r.writeStages(ctx, request, a)
+	a = r.writeStages(ctx, request, apps, a)
 	a = r.awaitHealth(ctx, request, a)
 	a = r.prune(ctx, request, apps, a)
-	return r.confirm(ctx, a)
+	return r.confirm(ctx, request, a)
+}
+
+// secondCopy writes the second copy of which source creates what, where the first one
+// says something new: a run that dies now must not leave objects of an unknown source.
+// A failure leaves just those, and is told when the state is saved at the end.
+func (r Reconciler) secondCopy(ctx context.Context, a app, saved drift.Inventory) app {
+	more := len(saved.Entries) > len(a.inventory.Entries)
+	a.inventory, a.guards = saved, saved.Guards
+	if more {
+		state := a.state
+		state.Guards = saved.Guards
+		_ = r.Memory.SaveState(ctx, a.config.Name, state)
+	}
+	return a
 }
 
 // writeStages applies what is granted, one stage after the other.
-func (r Reconciler) writeStages(ctx context.Context, request Request, a app) app {
+func (r Reconciler) writeStages(ctx context.Context, request Request, apps []app, a app) app {
 	a.results = slices.Clone(a.results)
 	for _, stage := range drift.Stages() {
 		if stage == drift.StageAdmission && slices.ContainsFunc(a.results, func(r drift.Result) bool {
@@ -106,7 +123,7 @@ func (r Reconciler) writeStages(ctx context.Context, request Request, a app) app
 			}
 			group.Go(func() error {
 				r.Progress.Stage(a.config.Name, step.Decision.Action.String(), step.Change.ID.Short())
-				a.results[i] = r.write(ctx, request, a, step)
+				a.results[i] = r.write(ctx, request, apps, a, step)
 				return nil
 			})
 		}

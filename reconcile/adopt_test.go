@@ -225,6 +225,7 @@ func TestImmutableFields(t *testing.T) {
 	s := newSite(t)
 	s.app("shop", manageSecrets)
 	s.budget = 0
+	s.guards.Prune = drift.PruneBudget{Percent: 100, Floor: 50, Ceiling: 50, RunCeiling: 50}
 	commit := func(body func(fixed) string) {
 		files := map[string]string{}
 		for _, f := range immutables {

@@ -63,7 +63,7 @@ func blank(request Request, started time.Time) Outcome {
 	return Outcome{States: map[string]drift.AppState{}, Report: drift.Report{
 		Schema: drift.ReportSchema, Cluster: request.Cluster,
 		Run:  drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
-		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...),
+		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...), Warnings: request.Warnings,
 	}}
 }
 
@@ -86,18 +86,11 @@ func errorsOf(a app) []drift.ReportError {
 	for _, err := range a.failed {
 		errors = append(errors, drift.ReportOf(a.config.Name, "act", err))
 	}
-	if a.guarded != "" {
+	for _, set := range a.stops() {
 		errors = append(errors, drift.ReportError{App: a.config.Name, Stage: "decide",
-			Message: "a guard stopped writes: " + a.guarded, Hint: guardHint(a)})
+			Message: "a guard stopped writes: " + set.Reason, Hint: acceptHint(set.Hash)})
 	}
 	return errors
-}
-
-func guardHint(a app) string {
-	if a.empty {
-		return "if that is meant, name this commit in guards.allowEmpty." + a.config.Name
-	}
-	return "prune in smaller steps, or raise guards.prune in the config"
 }
 
 func reportApp(request Request, a app, state drift.AppState, now time.Time) drift.ReportApp {
@@ -106,16 +99,13 @@ func reportApp(request Request, a app, state drift.AppState, now time.Time) drif
 		App: a.config, Revision: a.revision, Rendered: a.rendered,
 		Complete: len(a.incomplete) == 0 && len(a.failed) == 0, FirstRun: !a.known(),
 		Skipped: a.rendered.Skipped + filtered, Results: results, Health: worst(results),
-		Warnings: warningsOf(a, results), State: state, Now: now,
+		Warnings: warningsOf(a, results), Withheld: a.withheld, State: state, Now: now,
 	})
 }
 
 // warningsOf is what a person should know about an app and what stopped nothing.
 func warningsOf(a app, results []drift.Result) []string {
 	var warnings []string
-	for _, reason := range a.unavailable {
-		warnings = append(warnings, "nothing is pruned: "+reason)
-	}
 	if len(a.forgotten) > 0 {
 		warnings = append(warnings, "the inventory was lost, and what the app has of "+strings.Join(a.forgotten, ", ")+
 			" could not be looked for: it will not be pruned")
@@ -205,7 +195,7 @@ func worst(results []drift.Result) drift.HealthStatus {
 }
 
 func tally(t Tally, a app, namespace string) Tally {
-	t.Guarded = t.Guarded || a.guarded != ""
+	t.Guarded = t.Guarded || len(a.stops()) > 0
 	t.Partial = t.Partial || len(a.problems) > 0 || len(a.failed) > 0
 	results, _ := inNamespace(a.results, namespace)
 	for _, result := range results {

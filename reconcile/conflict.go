@@ -12,7 +12,7 @@ import (
 // write applies one step. When the object changed since it was judged, it is
 // observed and judged again, once. After that only a change of its status is no
 // reason to give up: nothing that was judged is different.
-func (r Reconciler) write(ctx context.Context, request Request, a app, step drift.Step) drift.Result {
+func (r Reconciler) write(ctx context.Context, request Request, apps []app, a app, step drift.Step) drift.Result {
 	if ctx.Err() != nil {
 		return drift.Result{Step: step, Err: errStopped}
 	}
@@ -20,17 +20,13 @@ func (r Reconciler) write(ctx context.Context, request Request, a app, step drif
 	if !errors.Is(result.Err, drift.ErrConflict) {
 		return result
 	}
-	again, err := r.rejudge(ctx, request, a, step)
+	again, err := r.rejudge(ctx, request, apps, a, step)
 	if err != nil {
 		result.Err = fmt.Errorf("%w; judging it again: %w", result.Err, err)
 		return result
 	}
 	if !again.Decision.Action.Writes() {
 		return drift.Result{Step: again}
-	}
-	if again.Decision.Replace && !step.Decision.Replace {
-		// No guard of deletion has looked at it (SAFETY P6); in the next run one will.
-		return drift.Result{Step: withdraw(again, "not replaced: it changed while this run was at work")}
 	}
 	result = r.apply(ctx, request.Noise, a, again)
 	for _, pause := range drift.Pauses() {
@@ -58,12 +54,17 @@ func rest(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// rejudge observes and judges one object again.
-func (r Reconciler) rejudge(ctx context.Context, request Request, a app, step drift.Step) (drift.Step, error) {
+// rejudge observes and judges one object again, by policy and by the guards.
+func (r Reconciler) rejudge(ctx context.Context, request Request, apps []app, a app, step drift.Step) (drift.Step, error) {
 	seen, err := r.observeOne(ctx, a, step.Object)
 	if err != nil {
 		return step, err
 	}
+	facts := drift.PruneFacts{}
+	if step.Decision.Replace {
+		facts = pruneFacts(request, apps, a, r.Now())
+		facts.Occupied = r.occupied(ctx, a.config, step)
+	}
 	court := court{Reconciler: r, request: request, family: family(request)}
-	return court.object(ctx, a, step.Object, seen), nil
+	return court.again(ctx, a, facts, step, seen), nil
 }

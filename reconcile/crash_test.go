@@ -201,7 +201,7 @@ func TestKilledAfterCreating(t *testing.T) {
 	s.commit(map[string]string{"keep.yaml": configMap("keep")})
 	s.converge()
 	s.commit(map[string]string{"new.yaml": configMap("new")})
-	wrote := s.runUntil(2) // the inventory, and the object
+	wrote := s.runUntil(3) // the inventory, the guards' second copy, and the object
 	if last := wrote[len(wrote)-1]; !strings.HasSuffix(last, "/configmaps/new") {
 		t.Fatalf("the run was killed after %q", wrote)
 	}

@@ -2,74 +2,110 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// guard withdraws what SAFETY.md forbids: the whole app when its render is empty,
-// single prunes that a rule refuses, and all prunes of an app over its budget.
-// Policy has spoken already; a guard can only take away.
-func (r Reconciler) guard(ctx context.Context, request Request, apps []app) []app {
-	guarded := slices.Clone(apps)
+// guard withdraws what SAFETY.md forbids: single deletions that a rule refuses, and
+// sets of them that a guard withholds until a person accepts. Policy has spoken already;
+// a guard can only take away. unused are the accepted hashes that match nothing.
+func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (guarded []app, unused []string) {
+	guarded = slices.Clone(apps)
 	var candidates []drift.Candidates
+	whole := len(request.Only) == 0
 	for i, a := range guarded {
-		if !a.selected || a.err != nil {
+		if a.err != nil || !a.selected {
+			whole = whole && a.err == nil
 			continue
 		}
 		guarded[i] = r.guardApp(ctx, request, apps, a)
-		candidates = append(candidates, drift.Candidates{
-			App: a.config.Name, Inventory: a.inventory, Prunes: prunesOf(guarded[i]), Keeps: idsOf(a.objects),
-		})
+		candidates = append(candidates, guarded[i].candidates(r.Now()))
 	}
-	over := drift.Budget(request.Guards.Prune, candidates)
+	withholding := drift.Withhold(request.Guards, request.Cluster.UID, candidates)
 	for i, a := range guarded {
-		if reason := over[a.config.Name]; reason != "" && a.selected && a.err == nil {
-			guarded[i] = withdrawPrunes(a, reason)
+		if a.selected && a.err == nil {
+			guarded[i] = withhold(a, withholding)
 		}
 	}
-	return guarded
+	if whole {
+		// Only a run that knows every app's deletions can say that a hash is none's.
+		unused = withholding.Unused
+	}
+	return guarded, unused
 }
 
+// guardApp asks the rules that nobody can lift, and gathers what the others need to
+// know of the app.
 func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a app) app {
-	if drift.EmptyRefused(request.Guards, a.config.Name, a.revision.Commit, len(a.objects)) {
-		a.empty, a.guarded = true, "the render is empty"
-	}
+	a.empty = len(a.objects) == 0 && (!a.inventory.Known || len(a.inventory.Entries) > 0)
 	if !slices.ContainsFunc(a.steps, mayDelete) {
 		return a
 	}
-	facts := pruneFacts(request, apps, a)
+	facts := pruneFacts(request, apps, a, r.Now())
+	facts.Going = going(a.steps)
 	steps := slices.Clone(a.steps)
 	for i, step := range steps {
-		facts.Occupied = r.occupied(ctx, a.config, step)
-		if step.Decision.Replace {
-			// Replacing deletes, so what must not be deleted must not be replaced.
-			if refused := drift.RefuseReplace(facts, step); len(refused) > 0 {
-				steps[i].Refused = refused
-				steps[i] = withdraw(steps[i], "not replaced: "+refused[0])
-			}
-		}
-		if step.Change.Type != drift.Extra {
-			continue
-		}
-		steps[i].Refused = drift.RefusePrune(facts, step)
-		if step.Decision.Action == drift.Prune && len(steps[i].Refused) > 0 {
-			steps[i] = withdraw(steps[i], "not pruned: "+steps[i].Refused[0])
+		if mayDelete(step) {
+			facts.Occupied = r.occupied(ctx, a.config, step)
+			steps[i] = refuse(facts, step)
 		}
 	}
 	a.steps = steps
+	a.reappeared = r.reappeared(ctx, request, a)
+	if len(going(a.steps)) > 0 {
+		a.descent = r.unproved(ctx, a)
+		a.descends = a.descent == ""
+	}
 	return a
+}
+
+// refuse asks every guard that reads one live object whether it may be deleted. It is
+// the same question before the first write and on what the last look before a deletion
+// returned.
+func refuse(facts drift.PruneFacts, step drift.Step) drift.Step {
+	switch {
+	case step.Change.Type == drift.Extra:
+		step.Refused = drift.RefusePrune(facts, step)
+		if step.Decision.Action == drift.Prune && len(step.Refused) > 0 {
+			return withdraw(step, notDone(step)+step.Refused[0])
+		}
+	case step.Decision.Replace:
+		// Replacing deletes, so what must not be deleted must not be replaced.
+		if refused := drift.RefuseReplace(facts, step); len(refused) > 0 {
+			step.Refused = refused
+			return withdraw(step, notDone(step)+refused[0])
+		}
+	}
+	return step
 }
 
 // mayDelete says that a step is for the guards of deletion.
 func mayDelete(step drift.Step) bool { return step.Decision.Replace || step.Change.Type == drift.Extra }
 
+// deletes says that a step is to delete its object, for good or to create it again.
+func deletes(step drift.Step) bool {
+	return step.Decision.Action == drift.Prune || step.Decision.Action.Writes() && step.Decision.Replace
+}
+
+func going(steps []drift.Step) map[drift.ID]bool {
+	ids := map[drift.ID]bool{}
+	for _, step := range steps {
+		if step.Decision.Action == drift.Prune {
+			ids[step.Change.ID] = true
+		}
+	}
+	return ids
+}
+
 // occupied asks about foreign content only where it matters: before a Namespace
 // or a CRD would be deleted.
 func (r Reconciler) occupied(ctx context.Context, config drift.App, step drift.Step) map[drift.ID]string {
 	id := step.Change.ID
-	container := id.GroupKind() == "Namespace" || id.GroupKind() == "CustomResourceDefinition.apiextensions.k8s.io"
-	if !container || step.Decision.Action != drift.Prune && !step.Decision.Replace {
+	if !container(id) || !deletes(step) {
 		return nil
 	}
 	reason, err := r.Reader.Occupied(ctx, config, id, step.Observation.Live)
@@ -79,12 +115,16 @@ func (r Reconciler) occupied(ctx context.Context, config drift.App, step drift.S
 	return map[drift.ID]string{id: reason}
 }
 
+// container says that deleting the object deletes others with it.
+func container(id drift.ID) bool {
+	return id.GroupKind() == "Namespace" || id.GroupKind() == "CustomResourceDefinition.apiextensions.k8s.io"
+}
+
 // pruneFacts go through what every app wants: they cost too much to be gathered
 // where nothing is to be deleted.
-func pruneFacts(request Request, apps []app, a app) drift.PruneFacts {
+func pruneFacts(request Request, apps []app, a app, now time.Time) drift.PruneFacts {
 	facts := drift.PruneFacts{
-		App: a.config, Commit: a.revision.Commit, Inventory: a.inventory, Rendered: len(a.objects),
-		Incomplete: a.incomplete, Source: a.source, Guards: request.Guards,
+		App: a.config, Now: now, Inventory: a.inventory, Incomplete: a.incomplete, Guards: request.Guards,
 		StateNamespace: request.StateNamespace,
 		Wanted:         map[drift.ID]string{}, Desired: map[string]bool{},
 	}
@@ -106,14 +146,134 @@ func pruneFacts(request Request, apps []app, a app) drift.PruneFacts {
 	return facts
 }
 
-func prunesOf(a app) []drift.ID {
-	var ids []drift.ID
-	for _, step := range a.steps {
-		if step.Decision.Action == drift.Prune {
-			ids = append(ids, step.Change.ID)
+// unproved is why the app's commit is not known to descend from the last applied one
+// (SAFETY P5), "" where it is.
+func (r Reconciler) unproved(ctx context.Context, a app) string {
+	for _, applied := range a.guards.Commits {
+		if why := r.descends(ctx, "", applied.Config, a.commit.Config); why != "" {
+			return why
+		}
+		// Another ref of another repository is the config's wish: it stands in its commit.
+		same := applied.App.Repository == a.commit.App.Repository && applied.App.Ref == a.commit.App.Ref
+		if a.config.Repository == "" || !same {
+			continue
+		}
+		if why := r.descends(ctx, a.config.Repository, applied.App.Commit, a.commit.App.Commit); why != "" {
+			return why
 		}
 	}
-	return ids
+	return ""
+}
+
+func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit string) string {
+	if ancestor == commit && commit != "" {
+		return ""
+	}
+	ctx, cancel := share(ctx)
+	defer cancel()
+	proved, err := r.Source.Descends(ctx, repository, ancestor)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("that commit %s descends from %s, which was applied last, is not proved: %v", short(commit), short(ancestor), err)
+	case !proved:
+		return fmt.Sprintf("commit %s does not descend from %s, which was applied last: history was rewritten", short(commit), short(ancestor))
+	}
+	return ""
+}
+
+// reappeared says of objects that left the render why they left: rendered with what the
+// cluster served when the app was last applied, this very commit has them (SAFETY P2).
+//
+// A chart that renders a Deployment only where foo.example.com/v1 is served has it no
+// more once that CRD is deleted; Git still wants it.
+func (r Reconciler) reappeared(ctx context.Context, request Request, a app) map[drift.ID]string {
+	extras := map[drift.ID]bool{}
+	for _, step := range a.steps {
+		if step.Change.Type == drift.Extra {
+			extras[step.Change.ID] = true
+		}
+	}
+	left := map[drift.ID]string{}
+	if len(extras) == 0 {
+		return left
+	}
+	today := request.Capabilities.Served()
+	for _, saw := range a.guards.Saw {
+		if saw.Equal(today) {
+			continue
+		}
+		objects, err := r.renderWith(ctx, request, a, saw)
+		if err != nil {
+			for id := range extras {
+				left[id] = "P2: whether it left because of the cluster is not known: rendering with what was served before: " + err.Error()
+			}
+			continue
+		}
+		for _, object := range objects {
+			if extras[object.ID] {
+				left[object.ID] = "P2: it left because of the cluster, not because of Git: " + changed(saw, today)
+			}
+		}
+	}
+	return left
+}
+
+// renderWith renders the app's commit as if the cluster served what it did then.
+func (r Reconciler) renderWith(ctx context.Context, request Request, a app, saw drift.Served) ([]drift.Object, error) {
+	checkout, err := r.checkout(ctx, a.config.Repository)
+	if err != nil {
+		return nil, err
+	}
+	then := request.Capabilities
+	then.KubeVersion, then.APIVersions = saw.KubeVersion, saw.APIVersions
+	rendered, err := r.render(ctx, drift.RenderRequest{App: a.config, Checkout: checkout, Capabilities: then})
+	return rendered.Objects, err
+}
+
+// changed words how two clusters differ for a template.
+func changed(then, now drift.Served) string {
+	var words []string
+	if then.KubeVersion != now.KubeVersion {
+		words = append(words, fmt.Sprintf("Kubernetes was %s, is %s", then.KubeVersion, now.KubeVersion))
+	}
+	const told = 3
+	for _, part := range []struct {
+		says string
+		in   []string
+		out  []string
+	}{{"not served any more: ", then.APIVersions, now.APIVersions}, {"served now: ", now.APIVersions, then.APIVersions}} {
+		var only []string
+		for _, version := range part.in {
+			if _, found := slices.BinarySearch(part.out, version); !found {
+				only = append(only, version)
+			}
+		}
+		if more := len(only) - told; more > 0 {
+			only = append(only[:told], fmt.Sprintf("and %d more", more))
+		}
+		if len(only) > 0 {
+			words = append(words, part.says+strings.Join(only, ", "))
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// candidates are the app's granted deletions that no rule has refused.
+func (a app) candidates(now time.Time) drift.Candidates {
+	found := drift.Candidates{App: a.config.Name, Inventory: a.inventory, Keeps: idsOf(a.objects),
+		Deleted: a.guards.Deleted(now), Empty: a.empty,
+		Source: map[drift.ID]string{}, Cluster: a.reappeared}
+	for _, step := range a.steps {
+		if !deletes(step) {
+			continue
+		}
+		id := step.Change.ID
+		found.Delete = append(found.Delete, drift.Candidate{ID: id, UID: step.Change.UID, Replace: step.Decision.Replace})
+		if why := drift.RefuseSource(a.guards, a.source, a.descent, id); why != "" {
+			found.Source[id] = why
+		}
+	}
+	return found
 }
 
 func idsOf(objects []drift.Object) []drift.ID {
@@ -124,17 +284,74 @@ func idsOf(objects []drift.Object) []drift.ID {
 	return ids
 }
 
-func withdrawPrunes(a app, reason string) app {
-	a.guarded = reason
+// withhold takes away the deletions that a guard withholds, and those of what holds
+// them.
+func withhold(a app, withholding drift.Withholding) app {
+	a.withheld = withholding.Apps[a.config.Name]
+	a.empty = a.empty && !slices.ContainsFunc(a.withheld, func(set drift.Withheld) bool {
+		return set.Guard == drift.GuardEmpty && set.Accepted
+	})
 	steps := slices.Clone(a.steps)
 	for i, step := range steps {
-		if step.Decision.Action == drift.Prune {
-			steps[i].Refused = append(slices.Clone(step.Refused), reason)
-			steps[i] = withdraw(steps[i], "not pruned: "+reason)
+		if !deletes(step) {
+			continue
+		}
+		if against := withholding.Against(a.config.Name, step.Change.ID); len(against) > 0 {
+			steps[i] = withdrawDeletion(step, against)
+		}
+	}
+	left := going(steps)
+	for i, step := range steps {
+		if container(step.Change.ID) && step.Decision.Action == drift.Prune {
+			if why := drift.RefuseContainer(step.Change.ID, step.Observation.Live, a.inventory, left); why != "" {
+				steps[i].Refused = append(slices.Clone(step.Refused), why)
+				steps[i] = withdraw(steps[i], notDone(step)+why)
+			}
 		}
 	}
 	a.steps = steps
 	return a
+}
+
+func withdrawDeletion(step drift.Step, against []drift.Withheld) drift.Step {
+	step.Refused = slices.Clone(step.Refused)
+	for _, set := range against {
+		step.Refused = append(step.Refused, set.Reason)
+	}
+	return withdraw(step, notDone(step)+against[0].Reason)
+}
+
+// notDone begins the reason of a deletion that was withdrawn.
+func notDone(step drift.Step) string {
+	if step.Decision.Replace {
+		return "not replaced: "
+	}
+	return "not pruned: "
+}
+
+// stops are the sets that a guard withholds now and that stop the app's writes.
+func (a app) stops() []drift.Withheld {
+	var stops []drift.Withheld
+	for _, set := range a.withheld {
+		if set.Guard.Stops() && !set.Accepted && !set.Later {
+			stops = append(stops, set)
+		}
+	}
+	return stops
+}
+
+// acceptHint is the line that lifts a guard for one set.
+func acceptHint(hash string) string {
+	return fmt.Sprintf("to accept exactly this, add to the config: guards: {accept: [%q]}", hash)
+}
+
+// unusedWarnings ask for hashes to be removed that do nothing any more.
+func unusedWarnings(unused []string) []string {
+	var warnings []string
+	for _, hash := range unused {
+		warnings = append(warnings, fmt.Sprintf("guards.accept: %s matches nothing any more: remove it from the config", hash))
+	}
+	return warnings
 }
 
 // withdraw turns a decision to act into alert-only and keeps what was overruled.

@@ -45,6 +45,44 @@ func TestReplaceIsGuarded(t *testing.T) {
 	}
 }
 
+// Whatever comes over an object between the plan and its replacement is looked at: the
+// guards are asked again about what the last look returned.
+func TestReplaceAsksAgain(t *testing.T) {
+	t.Parallel()
+	const ref = "v1 ConfigMap frozen"
+	for _, test := range []struct{ why, patch, reason string }{
+		{"a mark to keep it", `{metadata: {annotations: {helm.sh/resource-policy: keep}}}`, "not replaced: P6: it carries helm.sh/resource-policy=keep"},
+		{"a suspension", `{metadata: {annotations: {killick.dev/suspend-until: "2999-01-01T00:00:00Z", killick.dev/suspend-reason: "incident 4711"}}}`, "suspended: incident 4711"},
+		{"a suspension that cannot be read", `{metadata: {annotations: {killick.dev/suspend-until: "soon", killick.dev/suspend-reason: x}}}`, "RFC 3339"},
+		{"a controller", `{metadata: {ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: keep, controller: true, uid: $KEEP}]}}`, "not replaced: P4: a controller owns it"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.rego = grants + replacement
+			frozen := existing("v1", "ConfigMap", "frozen", `immutable: true, data: {a: "1"}`)
+			s.commit(map[string]string{"keep.yaml": configMap("keep"), "frozen.yaml": frozen})
+			s.converge()
+			s.commit(map[string]string{"frozen.yaml": strings.Replace(frozen, `a: "1"`, `a: "2"`, 1)})
+			uid := drift.UIDOf(s.live(ref))
+			patch := strings.ReplaceAll(test.patch, "$KEEP", drift.UIDOf(s.live("v1 ConfigMap keep")))
+			s.intercept(&between{apply: func(_ drift.ApplyRequest, n int) error {
+				if n == 1 {
+					s.merge("kubectl-annotate", ref, patch)
+				}
+				return nil
+			}})
+			r := s.run()
+			if got := r.of("ConfigMap frozen"); got.Action != "alert-only" || got.Outcome != "skipped" || !strings.Contains(got.Reason, test.reason) {
+				t.Errorf("%s %s: %q", got.Action, got.Outcome, got.Reason)
+			}
+			if drift.UIDOf(s.live(ref)) != uid {
+				t.Error("it was replaced")
+			}
+		})
+	}
+}
+
 // A controller that copies the labels of what it works for makes objects that
 // carry our part-of label and are not ours: taking one over needs adopt.
 func TestCopiedLabelNeedsAdopt(t *testing.T) {

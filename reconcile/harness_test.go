@@ -82,6 +82,8 @@ type site struct {
 	audit  drift.Audit
 	// explain selects objects whose policy input is kept.
 	explain func(drift.ID) bool
+	// served changes what the cluster says it serves.
+	served func(drift.Capabilities) drift.Capabilities
 	// wrap puts something between a run and its collaborators.
 	wrap func(reconcile.Reconciler) reconcile.Reconciler
 	// wire puts something between a run and the API server.
@@ -236,6 +238,9 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 	if err != nil {
 		return none, err
 	}
+	if s.served != nil {
+		capabilities = s.served(capabilities)
+	}
 	parents, err := client.Parents(ctx)
 	if err != nil {
 		return none, err
@@ -251,7 +256,7 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 	}
 	outcome := reconciler.Do(ctx, reconcile.Request{
 		Mode: mode, RunID: "test", Version: "test", Cluster: drift.ReportCluster{Name: "test", UID: uid},
-		Capabilities: capabilities, Apps: s.apps, Only: only, Guards: s.guards, Noise: s.noise, Parents: parents,
+		Capabilities: capabilities, ConfigPath: "killick.yaml", Apps: s.apps, Only: only, Guards: s.guards, Noise: s.noise, Parents: parents,
 		StateNamespace: s.state, Key: key, HealthBudget: s.budget,
 		Trust: s.trust, Audit: s.audit, Explain: s.explain,
 	})
@@ -386,6 +391,23 @@ func (r result) of(name string) drift.ReportResource {
 	}
 	r.Fatalf("the report has no %s:\n%s", name, r.details())
 	return drift.ReportResource{}
+}
+
+// hashes are what a person would paste to lift one guard.
+func (r result) hashes(guard drift.Guard) []string {
+	r.Helper()
+	var hashes []string
+	for _, app := range r.Report.Apps {
+		for _, set := range app.Withheld {
+			if set.Guard == guard {
+				hashes = append(hashes, set.Hash)
+			}
+		}
+	}
+	if len(hashes) == 0 {
+		r.Fatalf("guard %q withholds nothing:\n%s", guard, r.details())
+	}
+	return hashes
 }
 
 // fields words a resource's differences, sorted: "op path by manager".

@@ -81,7 +81,6 @@ func (c court) app(ctx context.Context, a app, seen drift.Seen) app {
 	a = c.extras(ctx, a, seen)
 	a.problems, a.forgotten = seen.Problems, seen.RebuildIncomplete
 	a.incomplete = c.incomplete(a)
-	a.unavailable = c.unavailable(a)
 	return a
 }
 
@@ -321,29 +320,6 @@ func (c court) incomplete(a app) []string {
 			reasons = append(reasons, step.Change.ID.Short()+" would be refused by the API server")
 		case step.Change.Type == drift.Missing && !step.Decision.Action.Writes():
 			reasons = append(reasons, step.Change.ID.Short()+" stays missing")
-		}
-	}
-	reasons = append(reasons, c.unavailable(a)...)
-	slices.Sort(reasons)
-	return slices.Compact(reasons)
-}
-
-// unavailable lists what the last applied render saw, as far as the inventory
-// tells, and the cluster does not serve now (SAFETY P2). A chart that asks which
-// APIs exist renders less when one is gone, and what is missing then is not Git's
-// wish.
-func (c court) unavailable(a app) []string {
-	served := map[string]bool{}
-	for kind := range c.request.Capabilities.Kinds {
-		served[kind.GroupKind()] = true
-	}
-	var reasons []string
-	for _, entry := range a.inventory.Entries {
-		groupVersion := drift.Kind{Group: entry.ID.Group, Version: entry.Version}.APIVersion()
-		if reason, down := c.request.Capabilities.Degraded[groupVersion]; down {
-			reasons = append(reasons, groupVersion+" is not available: "+reason)
-		} else if !served[entry.ID.GroupKind()] {
-			reasons = append(reasons, entry.ID.GroupKind()+" is not served any more")
 		}
 	}
 	slices.Sort(reasons)

@@ -11,6 +11,9 @@ import (
 // own repository. Calls for the same repository share one fetch.
 type Source interface {
 	Checkout(ctx context.Context, repository string) (drift.Checkout, error)
+	// Descends says whether the commit that Checkout gives is a commit, or descends
+	// from it. An error means that it is not known.
+	Descends(ctx context.Context, repository, ancestor string) (bool, error)
 }
 
 // Renderer turns an app's folder into objects.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,11 +50,12 @@ func (r Reconciler) prepare(ctx context.Context, request Request) []app {
 // prepareSome prepares the apps at these places; the others stay as they are.
 func (r Reconciler) prepareSome(ctx context.Context, request Request, apps []app, places []int) []app {
 	prepared := slices.Clone(apps)
+	own, err := r.checkout(ctx, "")
 	group := errgroup.Group{}
 	group.SetLimit(appsAtOnce)
 	for _, i := range places {
 		group.Go(func() error {
-			prepared[i] = r.prepareApp(ctx, request, request.Apps[i])
+			prepared[i] = r.prepareApp(ctx, request, request.Apps[i], own.Revision, err)
 			return nil
 		})
 	}
@@ -80,11 +80,16 @@ func definedKinds(apps []app, served drift.Capabilities) map[drift.Kind]drift.Ki
 	return coming
 }
 
-func (r Reconciler) prepareApp(ctx context.Context, request Request, config drift.App) app {
+// prepareApp prepares one app of the config that stands at own; without own it is not
+// known what the app is of.
+func (r Reconciler) prepareApp(ctx context.Context, request Request, config drift.App, own drift.Revision, err error) app {
 	a := app{
 		config:   config,
 		partOf:   drift.ApplySetID(config.Name, request.StateNamespace),
 		selected: len(request.Only) == 0 || slices.Contains(request.Only, config.Name),
+	}
+	if err != nil {
+		return a.fail("source", err)
 	}
 	r.Progress.Stage(config.Name, "fetch", "")
 	checkout, err := r.checkout(ctx, config.Repository)
@@ -99,7 +104,12 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 	if err != nil {
 		return a.fail("render", err)
 	}
-	a.source = sourceOf(config, checkout.Revision, a.rendered.Renderer)
+	a.source = drift.ProvenanceOf(drift.ConfigPlace{Repository: own.Repository, Ref: own.Ref, Path: request.ConfigPath},
+		config, checkout.Revision.Repository, a.rendered.Renderer)
+	a.commit = drift.AppliedCommit{Config: own.Commit}
+	if config.Repository != "" {
+		a.commit.App = appliedRevision(checkout.Revision)
+	}
 	a.hashes, a.keeps = make(map[drift.ID]string, len(a.rendered.Objects)), map[drift.ID]string{}
 	for _, object := range a.rendered.Objects {
 		labelled, err := drift.WithPartOf(object, a.partOf)
@@ -130,6 +140,10 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 	a.inventory, a.state, err = r.Memory.Load(ctx, config.Name)
 	if err != nil {
 		return a.fail("observe", err)
+	}
+	a.guards = drift.RecallGuards(request.Key, config.Name, request.NoMemo, a.inventory.Guards, a.state.Guards)
+	if request.Local {
+		a.source = a.source.Standing(a.inventory.Source)
 	}
 	if request.NoMemo {
 		a.state.Rows = nil
@@ -166,9 +180,8 @@ func (r Reconciler) render(ctx context.Context, request drift.RenderRequest) (dr
 	return r.Renderer.Render(ctx, request)
 }
 
-// sourceOf names what an app was rendered from; a change of it suspends pruning.
-func sourceOf(config drift.App, revision drift.Revision, renderer drift.Renderer) string {
-	return strings.Join([]string{revision.Repository, revision.Ref, config.Path, string(renderer)}, " ")
+func appliedRevision(r drift.Revision) drift.AppliedRevision {
+	return drift.AppliedRevision{Repository: r.Repository, Ref: r.Ref, Commit: r.Commit}
 }
 
 func short(commit string) string { return commit[:min(len(commit), 8)] }

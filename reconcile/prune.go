@@ -27,19 +27,25 @@ func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a ap
 	if len(steps) == 0 {
 		return a
 	}
-	facts := pruneFacts(request, apps, a)
+	facts := pruneFacts(request, apps, a, r.Now())
 	for _, result := range a.results {
 		if result.UID != "" {
 			facts.Desired[result.UID] = true
 		}
 	}
+	court := court{Reconciler: r, request: request, family: family(request)}
 	for _, step := range drift.DeletionOrder(steps) {
 		if ctx.Err() != nil {
 			return withholdPrunes(a, errStopped.Error())
 		}
 		r.Progress.Stage(a.config.Name, "prune", step.Change.ID.Short())
-		facts.Occupied = r.occupied(ctx, a.config, step)
-		a.results[at[step.Change.ID]] = r.delete(ctx, a, facts, step)
+		facts.Now, facts.Occupied = r.Now(), r.occupied(ctx, a.config, step)
+		result := court.delete(ctx, a, facts, step)
+		a.results[at[step.Change.ID]] = result
+		if result.Outcome == drift.Pruned && result.After == nil {
+			facts.Inventory.Entries = slices.DeleteFunc(slices.Clone(facts.Inventory.Entries),
+				func(e drift.Entry) bool { return e.ID == step.Change.ID })
+		}
 	}
 	return a
 }
@@ -88,10 +94,10 @@ func withholdPrunes(a app, reason string) app {
 
 // delete reads one candidate afresh and deletes it; again when its controller
 // reports meanwhile, and nothing else has changed.
-func (r Reconciler) delete(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step) drift.Result {
-	look := func() drift.Observation { return r.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version) }
+func (c court) delete(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step) drift.Result {
+	look := func() drift.Observation { return c.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version) }
 	seen := look()
-	result := r.deleteSeen(ctx, a, facts, step, seen)
+	result := c.deleteSeen(ctx, a, facts, step, seen)
 	for _, pause := range drift.Pauses() {
 		if !errors.Is(result.Err, drift.ErrConflict) || !rest(ctx, pause) {
 			break
@@ -100,25 +106,44 @@ func (r Reconciler) delete(ctx context.Context, a app, facts drift.PruneFacts, s
 		if now.State == drift.Present && !drift.SameButStatus(now.Live, seen.Live) {
 			break
 		}
-		result = r.deleteSeen(ctx, a, facts, step, now)
+		result = c.deleteSeen(ctx, a, facts, step, now)
 	}
 	return result
 }
 
+// again judges a step anew by a fresh look at its object: policy, where more than its
+// status has changed, and every guard that reads the live object. What a guard
+// withholds as a set until a person accepts it is bound to the object's UID.
+func (c court) again(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Step {
+	judged := step
+	switch {
+	case step.Change.Type != drift.Extra:
+		step = c.object(ctx, a, step.Object, fresh)
+	case drift.SameButStatus(fresh.Live, step.Observation.Live):
+		step.Observation.Live = fresh.Live
+	default:
+		step = c.decide(ctx, a, drift.Object{}, fresh, drift.CompareExtra(fresh, entryOf(a.inventory, step.Change.ID), c.family))
+	}
+	step = refuse(facts, step)
+	if deletes(step) && (!deletes(judged) || step.Change.UID != judged.Change.UID) {
+		// No budget has counted it, and nobody has accepted it.
+		return withdraw(step, notDone(step)+"it changed while this run was at work")
+	}
+	return step
+}
+
 // deleteSeen deletes exactly what was read, if the rules allow that.
-func (r Reconciler) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Result {
+func (c court) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Result {
 	switch fresh.State {
 	case drift.Absent:
 		return drift.Result{Step: step, Outcome: drift.Pruned}
 	case drift.Unreadable:
 		return drift.Result{Step: step, Outcome: drift.Failed, Err: fmt.Errorf("reading it again before pruning: %w", fresh.Err)}
 	}
-	step.Observation.Live = fresh.Live
-	if refused := drift.RefusePrune(facts, step); len(refused) > 0 {
-		step.Refused = refused
-		return drift.Result{Step: withdraw(step, "not pruned: "+refused[0])}
+	if step = c.again(ctx, a, facts, step, fresh); step.Decision.Action != drift.Prune {
+		return drift.Result{Step: step}
 	}
-	err := r.Writer.Delete(ctx, drift.DeleteRequest{
+	err := c.Writer.Delete(ctx, drift.DeleteRequest{
 		App: a.config, ID: step.Change.ID, Version: step.Change.Version,
 		UID: drift.UIDOf(fresh.Live), ResourceVersion: drift.ResourceVersionOf(fresh.Live),
 	})
@@ -127,7 +152,7 @@ func (r Reconciler) deleteSeen(ctx context.Context, a app, facts drift.PruneFact
 	}
 	result := drift.Result{Step: step, Outcome: drift.Pruned}
 	// An accepted deletion is no confirmed one: a finalizer may hold the object.
-	now := r.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version)
+	now := c.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version)
 	if now.State == drift.Unreadable || now.State == drift.Present && drift.UIDOf(now.Live) == drift.UIDOf(fresh.Live) {
 		result.After = fresh.Live
 	}

@@ -22,6 +22,7 @@ import (
 // alone: with Git at hand a full run is to look at it. No app is complete in this
 // report: whoever knows that Git has not moved may say so.
 func (r Reconciler) Recall(ctx context.Context, request Request, record drift.Record) (outcome Outcome, still bool) {
+	request.Warnings = record.Warnings
 	outcome = blank(request, r.Now().UTC())
 	apps, still := r.recall(ctx, request, record, nil)
 	for _, a := range apps {
@@ -34,6 +35,7 @@ func (r Reconciler) Recall(ctx context.Context, request Request, record drift.Re
 // Unmoved is the outcome where the cluster stands as the record says: each app is as
 // it was reported then.
 func (r Reconciler) Unmoved(request Request, record drift.Record) Outcome {
+	request.Warnings = record.Warnings
 	outcome := blank(request, r.Now().UTC())
 	for _, a := range record.Apps {
 		outcome.Report.Apps = append(outcome.Report.Apps, a.Report)
@@ -264,7 +266,7 @@ func (a recalled) report(results []drift.Result, open int, state drift.AppState,
 // recorded is what a run leaves of its apps; settled says that nothing is left to
 // decide or to do about any of them.
 func recorded(request Request, apps []app, states map[string]drift.AppState, report drift.Report, now time.Time) *drift.Record {
-	record := &drift.Record{Settled: len(report.Errors) == 0, At: now.UTC().Truncate(time.Second)}
+	record := &drift.Record{Settled: len(report.Errors) == 0, At: now.UTC().Truncate(time.Second), Warnings: report.Warnings}
 	if len(request.Noise.Managers) > 0 || len(request.Noise.Quiet) > 0 {
 		record.Noise = request.Noise
 	}
@@ -319,7 +321,7 @@ func standing(apps []app, states map[string]drift.AppState) *drift.Standing {
 // settled says that a run has nothing to decide or to do about the app as long as
 // neither Git nor its objects move.
 func (a app) settled(state drift.AppState, now time.Time) bool {
-	stopped := a.waits != "" || a.guarded != "" || a.empty || a.config.Suspend.Active(now)
+	stopped := a.waits != "" || len(a.withheld) > 0 || a.empty || a.config.Suspend.Active(now)
 	if stopped || len(a.incomplete) > 0 || len(a.failed) > 0 || len(a.problems) > 0 || len(a.forgotten) > 0 {
 		return false
 	}

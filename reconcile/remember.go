@@ -12,7 +12,11 @@ import (
 // supersetOf is the inventory before the first write: everything it held, what
 // this run may create or adopt, and what re-enters a lost one. If the run dies
 // now, nothing of ours is forgotten.
-func supersetOf(a app) drift.Inventory {
+//
+// What the run may delete is written down too, since a run that dies while it deletes
+// must not leave the next one its whole budget; and which source created an object.
+func supersetOf(request Request, a app) drift.Inventory {
+	var created []drift.ID
 	known := map[drift.ID]drift.Entry{}
 	for _, entry := range a.inventory.Entries {
 		known[entry.ID] = entry
@@ -26,6 +30,7 @@ func supersetOf(a app) drift.Inventory {
 			continue
 		}
 		if _, ok := known[step.Change.ID]; !ok || step.Decision.Replace {
+			created = append(created, step.Change.ID)
 			// A replacement that dies between delete and create is ours to finish: the
 			// object was not deleted by anybody in the cluster.
 			known[step.Change.ID] = drift.Entry{ID: step.Change.ID, Version: step.Object.Version}
@@ -42,15 +47,29 @@ func supersetOf(a app) drift.Inventory {
 			known[step.Change.ID] = drift.Entry{ID: step.Change.ID, Version: step.Object.Version, UID: step.Change.UID}
 		}
 	}
-	superset := inventoryOf(a.inventory, known)
-	if superset.Source == "" && len(a.adopted) == 0 {
-		superset.Source = a.source // the first source is on record before the first write
+	superset := inventoryOf(a, known)
+	guards := a.guards.Applied(a.source.String(), created, superset.Entries)
+	if !a.deleting.IsZero() {
+		guards = guards.Deleting(a.deleting, len(deletionsIn(a.results)))
 	}
+	superset.Guards = guards.Sealed(request.Key, a.config.Name)
 	return superset
 }
 
-func inventoryOf(base drift.Inventory, entries map[drift.ID]drift.Entry) drift.Inventory {
-	inventory := drift.Inventory{Known: true, Source: base.Source, Installation: base.Installation}
+// deletionsIn are the results of steps that delete: what is to go, or went, or of which
+// that is not known.
+func deletionsIn(results []drift.Result) []drift.ID {
+	var ids []drift.ID
+	for _, result := range results {
+		if deletes(result.Step) && result.Outcome != drift.Skipped {
+			ids = append(ids, result.Step.Change.ID)
+		}
+	}
+	return ids
+}
+
+func inventoryOf(a app, entries map[drift.ID]drift.Entry) drift.Inventory {
+	inventory := drift.Inventory{Known: true, Source: a.source.String(), Installation: a.inventory.Installation}
 	for _, entry := range entries {
 		inventory.Entries = append(inventory.Entries, entry)
 	}
@@ -59,27 +78,20 @@ func inventoryOf(base drift.Inventory, entries map[drift.ID]drift.Entry) drift.I
 }
 
 func sameInventory(x, y drift.Inventory) bool {
-	return x.Known == y.Known && x.Source == y.Source && slices.Equal(x.Entries, y.Entries)
+	return x.Known == y.Known && x.Source == y.Source && x.Guards.Same(y.Guards) && slices.Equal(x.Entries, y.Entries)
 }
 
 // confirm writes the inventory as it is after the writes: UIDs of what was
 // applied, without what was confirmed deleted, gone or handed over; what a
-// finalizer still holds stays. The source is
-// recorded only when everything went well, since pruning trusts it.
-func (r Reconciler) confirm(ctx context.Context, a app) app {
+// finalizer still holds stays.
+func (r Reconciler) confirm(ctx context.Context, request Request, a app) app {
 	known := map[drift.ID]drift.Entry{}
 	for _, entry := range a.inventory.Entries {
 		known[entry.ID] = entry
 	}
 	for _, entry := range a.gone {
-		// While a kind is not served, what was there of it is remembered: it is how
-		// the next run knows that its render may lack something. Only a chart can ask
-		// what is served.
-		if len(a.unavailable) == 0 || a.rendered.Renderer != drift.RendererHelm {
-			delete(known, entry.ID)
-		}
+		delete(known, entry.ID)
 	}
-	clean := true
 	for _, result := range a.results {
 		id := result.Step.Change.ID
 		switch {
@@ -87,8 +99,6 @@ func (r Reconciler) confirm(ctx context.Context, a app) app {
 			known[id] = drift.Entry{ID: id, Version: result.Step.Object.Version, UID: result.UID, Finished: a.finished(result)}
 		case result.Outcome == drift.Pruned && result.After == nil:
 			delete(known, id)
-		case result.Outcome == drift.Failed || result.Outcome == drift.Planned:
-			clean = false
 		}
 	}
 	for _, object := range a.objects {
@@ -97,10 +107,9 @@ func (r Reconciler) confirm(ctx context.Context, a app) app {
 			known[object.ID] = entry
 		}
 	}
-	confirmed := inventoryOf(a.inventory, known)
-	if clean && len(a.incomplete) == 0 && !outlived(a, confirmed) {
-		confirmed.Source = a.source
-	}
+	confirmed := inventoryOf(a, known)
+	a.guards = a.guarding(request, confirmed)
+	confirmed.Guards = a.guards.Sealed(request.Key, a.config.Name)
 	if sameInventory(a.inventory, confirmed) {
 		return a
 	}
@@ -123,16 +132,37 @@ func (a app) finished(result drift.Result) string {
 	return a.hashes[result.Step.Change.ID]
 }
 
-// outlived says that the app's source changed and left objects behind. The old
-// source stays on record until they are gone, wanted again or released: a run
-// later they must not become prunable by themselves (SAFETY P5).
-func outlived(a app, inventory drift.Inventory) bool {
-	if a.inventory.Source == "" || a.inventory.Source == a.source {
-		return false
+// guarding is what the guards of deletion know after the run.
+//
+// The commit, and what the cluster served, move on only when nothing of the app is left
+// that may be pruned because of what they were: by waiting alone no guard is lifted.
+func (a app) guarding(request Request, confirmed drift.Inventory) drift.GuardState {
+	var applied []drift.ID
+	left, withheld := false, false
+	for _, result := range a.results {
+		step := result.Step
+		switch {
+		case step.Change.Type == drift.Extra:
+			stays := result.Outcome != drift.Pruned
+			left, withheld = left || stays, withheld || stays && a.reappeared[step.Change.ID] != ""
+		case result.Outcome == drift.Applied, step.Change.Type == drift.InSync && step.Change.Ownership.Tracked:
+			applied = append(applied, step.Change.ID)
+		}
 	}
-	return slices.ContainsFunc(inventory.Entries, func(e drift.Entry) bool {
-		return !slices.ContainsFunc(a.objects, func(o drift.Object) bool { return o.ID == e.ID })
-	})
+	guards := a.guards.Applied(a.source.String(), applied, confirmed.Entries)
+	if !a.deleting.IsZero() {
+		guards = guards.Deleting(a.deleting, len(deletionsIn(a.results)))
+	}
+	if !left || a.descends {
+		guards.Commits = []drift.AppliedCommit{a.commit}
+	}
+	switch {
+	case a.rendered.Renderer != drift.RendererHelm:
+		guards.Saw = nil
+	case !left || !withheld:
+		guards.Saw = []drift.Served{request.Capabilities.Served()}
+	}
+	return guards
 }
 
 // remember is the app's cache after the run. It is a pure function of what the
@@ -141,10 +171,10 @@ func remember(request Request, a app, now time.Time) drift.AppState {
 	state := drift.AppState{
 		Rows: map[string]drift.Row{}, Incidents: map[string]drift.Incident{},
 		Heals: map[string][]time.Time{}, Applies: map[string]drift.Applies{}, Notified: a.state.Notified, LastApplied: a.state.LastApplied,
-		Basis: request.basis(),
+		Basis: request.basis(), Guards: a.guards.Sealed(request.Key, a.config.Name),
 	}
 	believed := request.believes(a)
-	clean := len(a.incomplete) == 0 && len(a.failed) == 0 && a.waits == "" && a.guarded == ""
+	clean := len(a.incomplete) == 0 && len(a.failed) == 0 && a.waits == "" && len(a.stops()) == 0
 	for _, result := range a.results {
 		step := result.Step
 		key := step.Change.ID.String()

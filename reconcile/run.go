@@ -23,6 +23,8 @@ type Request struct {
 	Version        string // of the binary
 	Cluster        drift.ReportCluster
 	Capabilities   drift.Capabilities
+	ConfigPath     string      // in the config's own repository
+	Local          bool        // a plan from a clone or a worktree on disk
 	Apps           []drift.App // every app of the config
 	Only           []string    // names of apps to look at; empty means all
 	Namespace      string      // report only objects of this namespace; plan only
@@ -41,8 +43,9 @@ type Request struct {
 	Last *drift.Record
 	// HealthBudget bounds the wait for what was applied to become Current.
 	HealthBudget time.Duration
-	// Errors happened before the run and belong in its report.
-	Errors []drift.ReportError
+	// Errors and Warnings come from before the run and belong in its report.
+	Errors   []drift.ReportError
+	Warnings []string
 	// Explain selects objects whose policy input is wanted; nil selects none.
 	Explain func(drift.ID) bool
 }
@@ -89,8 +92,9 @@ func (r Reconciler) Do(ctx context.Context, request Request) Outcome {
 	started := r.Now().UTC()
 	apps := r.prepare(ctx, request)
 	judged := r.judge(ctx, request, apps)
-	judged = r.guard(ctx, request, judged)
-	acted := r.act(ctx, request, judged)
+	guarded, unused := r.guard(ctx, request, judged)
+	request.Warnings = append(request.Warnings, unusedWarnings(unused)...)
+	acted := r.act(ctx, request, guarded)
 	return r.conclude(ctx, request, started, acted, r.unfetched(ctx, request, acted))
 }
 
@@ -103,32 +107,37 @@ type app struct {
 	// prepare
 	revision  drift.Revision
 	rendered  drift.Rendered
-	source    string // repository, ref, path and renderer, for SAFETY P5
+	source    drift.Provenance
+	commit    drift.AppliedCommit
 	objects   []drift.Object
 	hashes    map[drift.ID]string
 	keeps     map[drift.ID]string // which mark in the manifest forbids deleting
 	inventory drift.Inventory
 	state     drift.AppState
-	err       error  // the app drops out
-	stage     string // where
+	guards    drift.GuardState // what both copies of it say
+	err       error            // the app drops out
+	stage     string           // where
 	// judge
-	steps       []drift.Step
-	gone        []drift.Entry // inventory entries whose objects are gone or handed over
-	adopted     []drift.Entry // labelled objects that re-enter a lost inventory
-	incomplete  []string
-	unavailable []string // of incomplete: group-versions that are not served now
-	problems    []drift.ReportError
-	secrets     []string
-	forgotten   []string              // kinds that a lost inventory could not be rebuilt from
-	contested   map[drift.ID][]string // objects that more than one app wants
-	rivals      map[string]bool       // apps of which is not known what they want
+	steps      []drift.Step
+	gone       []drift.Entry // inventory entries whose objects are gone or handed over
+	adopted    []drift.Entry // labelled objects that re-enter a lost inventory
+	incomplete []string
+	problems   []drift.ReportError
+	secrets    []string
+	forgotten  []string              // kinds that a lost inventory could not be rebuilt from
+	contested  map[drift.ID][]string // objects that more than one app wants
+	rivals     map[string]bool       // apps of which is not known what they want
 	// guard
-	empty   bool   // the render is empty, and not meant to be (SAFETY P3)
-	guarded string // why a guard stopped the app's writes
+	empty      bool                // the render is empty, and not accepted (SAFETY P3)
+	reappeared map[drift.ID]string // extras that left because of the cluster (SAFETY P2)
+	descends   bool                // the commit was asked for and descends (SAFETY P5)
+	descent    string              // why it is not proved to descend
+	withheld   []drift.Withheld
 	// act
-	results []drift.Result
-	waits   string // why nothing of the app was written: a dependency
-	failed  []error
+	deleting time.Time // when the run began to delete; zero when it deletes nothing
+	results  []drift.Result
+	waits    string // why nothing of the app was written: a dependency
+	failed   []error
 }
 
 func (a app) fail(stage string, err error) app {

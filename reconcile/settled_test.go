@@ -29,7 +29,7 @@ func TestSettledClauses(t *testing.T) {
 	}
 	for why, change := range map[string]func(*given){
 		"it waits for another app":         func(g *given) { g.app.waits = "for base" },
-		"a guard stopped it":               func(g *given) { g.app.guarded = "too many prunes" },
+		"a guard stopped it":               func(g *given) { g.app.withheld = []drift.Withheld{{Guard: drift.GuardBudget}} },
 		"its render is empty":              func(g *given) { g.app.empty = true },
 		"it is suspended":                  func(g *given) { g.app.config.Suspend = drift.Suspension{Until: now.Add(time.Hour), Reason: "x"} },
 		"something is incomplete":          func(g *given) { g.app.incomplete = []string{"x"} },

@@ -16,6 +16,7 @@ import (
 	"github.com/killick-dev/killick/internal/health"
 	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/render"
+	"github.com/killick-dev/killick/internal/source"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -168,7 +169,8 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 	return reconcile.Request{
 		Mode: s.mode, RunID: s.started.ID, Version: versionText(),
 		Cluster:      drift.ReportCluster{Name: s.desired.config.Cluster.Name, UID: s.uid},
-		Capabilities: capabilities, Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
+		Capabilities: capabilities, ConfigPath: s.settings.ConfigPath, Local: s.mode == reconcile.Plan && source.Local(s.settings.Repo),
+		Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
 		StateNamespace: s.settings.StateNamespace, Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),

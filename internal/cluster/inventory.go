@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +11,11 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-const inventoryKey = "inventory.json.gz"
+// What a parent holds: the inventory, and the guards' copy of what they know.
+const (
+	inventoryKey = "inventory.json.gz"
+	guardsKey    = "guards.json.gz"
+)
 
 // Load reads an app's inventory and state. A parent that does not exist gives an
 // inventory that is not Known. A parent that cannot be trusted (damaged, of a
@@ -77,7 +82,11 @@ func (c *Client) loadInventory(ctx context.Context, app string) (drift.Inventory
 	if err := unpack(packed, &inventory.Entries); err != nil {
 		return drift.Inventory{}, fmt.Errorf("ConfigMap %q is damaged: %w", name, err)
 	}
-	c.remember(name, stored{version: versionOf(parent), packed: packed, source: inventory.Source})
+	guards, err := contentOf(parent, "binaryData", guardsKey)
+	if err == nil && unpack(guards, &inventory.Guards) != nil {
+		inventory.Guards = drift.GuardState{} // no seal: what it said is not known
+	}
+	c.remember(name, stored{version: versionOf(parent), packed: packed, guards: guards, source: inventory.Source})
 	return inventory, nil
 }
 
@@ -97,11 +106,15 @@ func (c *Client) SaveInventory(ctx context.Context, app string, inventory drift.
 	entries := slices.Clone(inventory.Entries)
 	slices.SortFunc(entries, func(a, b drift.Entry) int { return a.ID.Compare(b.ID) })
 	packed, err := pack(entries)
-	if errors.Is(err, errTooLarge) {
-		return &drift.Problem{Stage: "cluster", Hint: "split the app in two", Err: fmt.Errorf("%s: %w", doing, err)}
+	if err != nil {
+		return unpackable(doing, err)
+	}
+	guards, err := pack(inventory.Guards)
+	if err == nil && len(packed)+len(guards) > maxPacked {
+		err = errTooLarge
 	}
 	if err != nil {
-		return stateProblem(doing, err)
+		return unpackable(doing, err)
 	}
 	name := drift.ParentName(app)
 	last, loaded := c.recall(name)
@@ -109,17 +122,25 @@ func (c *Client) SaveInventory(ctx context.Context, app string, inventory drift.
 		return stateProblem(doing, errors.New("it was not loaded before"))
 	}
 	parent := c.parentOf(app, installation, inventory, packed)
+	parent["binaryData"].(map[string]any)[guardsKey] = base64.StdEncoding.EncodeToString(guards)
 	version := last.version
 	if version == "" {
 		version = noVersion
 	}
-	if last.version != "" && bytes.Equal(last.packed, packed) && last.source == inventory.Source {
+	if last.version != "" && bytes.Equal(last.packed, packed) && bytes.Equal(last.guards, guards) && last.source == inventory.Source {
 		return nil
 	}
 	version, err = c.writeOwn(ctx, drift.ParentFieldManager, version, parent)
 	if err != nil {
 		return stateProblem(doing, err)
 	}
-	c.remember(name, stored{version: version, packed: packed, source: inventory.Source})
+	c.remember(name, stored{version: version, packed: packed, guards: guards, source: inventory.Source})
 	return nil
+}
+
+func unpackable(doing string, err error) error {
+	if errors.Is(err, errTooLarge) {
+		return &drift.Problem{Stage: "cluster", Hint: "split the app in two", Err: fmt.Errorf("%s: %w", doing, err)}
+	}
+	return stateProblem(doing, err)
 }

@@ -45,7 +45,8 @@ var (
 type stored struct {
 	version string // resourceVersion; "" when the object does not exist
 	packed  []byte
-	source  string // of an inventory
+	guards  []byte // of an inventory
+	source  string // likewise
 }
 
 // envelope is the form of everything stored: a schema number, so that an older

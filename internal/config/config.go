@@ -162,16 +162,17 @@ type Guards struct {
 	// Unprotect names kinds, or single objects, that may be pruned although they
 	// are protected by default: Kind, Kind.group, Kind/name or Kind.group/name.
 	Unprotect []string `json:"unprotect,omitempty" rule:"format=unprotect,unique"`
-	// AllowEmpty names, per app, the very commit at which a render without any
-	// object is meant.
-	AllowEmpty map[string]string `json:"allowEmpty,omitempty" rule:"keys=label,format=commit"`
+	// Accept holds hashes of deletions that a guard withholds, as plan and the report
+	// print them: each lifts that one guard for those very objects.
+	Accept []string `json:"accept,omitempty" rule:"format=acceptHash,unique"`
 }
 
-// Prune bounds deletions: in one run at most clamp(percent of the inventory,
-// floor, ceiling) objects of an app, and at most runCeiling objects of all apps.
+// Prune bounds deletions, replacements included: at most clamp(percent of the
+// inventory, floor, ceiling) objects of an app within 24 hours, and in one run at most
+// runCeiling objects of all apps.
 // A field left out has its default; 0 means 0.
 type Prune struct {
-	// Percent of an app's inventory that one run may delete.
+	// Percent of an app's inventory that may be deleted within 24 hours.
 	Percent *int `json:"percent,omitempty" rule:"min=0,max=100,default=20"`
 	// Floor is how many objects of an app may be deleted however small it is.
 	Floor *int `json:"floor,omitempty" rule:"min=0,default=3"`

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -63,8 +62,8 @@ func (c Config) DriftGuards() drift.Guards {
 			Ceiling:    or(c.Guards.Prune.Ceiling, DefaultPruneCeiling),
 			RunCeiling: or(c.Guards.Prune.RunCeiling, DefaultPruneRunCeiling),
 		},
-		Unprotect:  slices.Clone(c.Guards.Unprotect),
-		AllowEmpty: maps.Clone(c.Guards.AllowEmpty),
+		Unprotect: slices.Clone(c.Guards.Unprotect),
+		Accept:    slices.Clone(c.Guards.Accept),
 	}
 }
 

@@ -68,9 +68,9 @@ func TestDriftGuards(t *testing.T) {
 		{"zero is zero, not the default", minimal + "guards: {prune: {percent: 0, floor: 0, ceiling: 0, runCeiling: 0}}\n", drift.Guards{}},
 		{"one of them", minimal + "guards: {prune: {ceiling: 100}, unprotect: [Namespace]}\n",
 			drift.Guards{Prune: drift.PruneBudget{Percent: 20, Floor: 3, Ceiling: 100, RunCeiling: 50}, Unprotect: []string{"Namespace"}}},
-		{"an empty render that is meant", minimal + "guards: {allowEmpty: {web: 0123456789abcdef0123456789abcdef01234567}}\n",
+		{"a set that is accepted", minimal + "guards: {accept: [0a23456789abcdef0123456789abcdef]}\n",
 			drift.Guards{Prune: drift.PruneBudget{Percent: 20, Floor: 3, Ceiling: 20, RunCeiling: 50},
-				AllowEmpty: map[string]string{"web": "0123456789abcdef0123456789abcdef01234567"}}},
+				Accept: []string{"0a23456789abcdef0123456789abcdef"}}},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			config, err := Parse("killick.yaml", []byte(test.yaml))
@@ -95,7 +95,7 @@ func TestConversionsShareNothingThatIsChanged(t *testing.T) {
 	}
 	apps, guards := config.DriftApps(), config.DriftGuards()
 	apps[1].DependsOn[0], apps[1].Helm.ValueFiles[0] = "x", "x"
-	guards.Unprotect[0], guards.AllowEmpty["root"] = "x", "x"
+	guards.Unprotect[0], guards.Accept[0] = "x", "x"
 	if diff := cmp.Diff(again, config); diff != "" {
 		t.Errorf("changing the result changed the config (-want +got):\n%s", diff)
 	}

@@ -96,9 +96,9 @@ var formats = map[string]format{
 		says:    "Kind, Kind.group, Kind/name or Kind.group/name",
 		hint:    "a kind is written as in a manifest: PersistentVolumeClaim, Certificate.cert-manager.io, Namespace/scratch",
 	},
-	"commit": {
-		pattern: regexp.MustCompile(`^[0-9a-f]{40}$`),
-		says:    "a full commit: 40 lower-case hex digits", hint: "git rev-parse HEAD",
+	"acceptHash": {
+		pattern: regexp.MustCompile(`^[0-9a-f]{32}$`),
+		says:    "a hash as killick plan prints it: 32 lower-case hex digits", hint: "killick plan prints the line to paste",
 	},
 	"fieldManager": {
 		pattern: regexp.MustCompile(`^(\*[^*]+|[^*]+\*?)$`), longest: 128,

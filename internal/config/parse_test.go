@@ -69,7 +69,7 @@ func TestParseReadsEveryField(t *testing.T) {
 			Prune: Prune{Percent: ptr(10), Floor: ptr(0), Ceiling: ptr(15), RunCeiling: ptr(40)},
 			Unprotect: []string{"Namespace/scratch", "PersistentVolumeClaim", "Certificate.cert-manager.io",
 				"ClusterRole.rbac.authorization.k8s.io/web", "ClusterRole/system:web"},
-			AllowEmpty: map[string]string{"root": commit},
+			Accept: []string{"0123456789abcdef0123456789abcdef"},
 		},
 		Drift: Drift{
 			Managers: map[string]drift.Class{"acme-deployer": drift.ClassDeployer, "my-bot*": drift.ClassPipeline,
@@ -166,8 +166,8 @@ var shapes = []refusal{
 		[]string{`k.yaml:6: guards is given twice, first in line 5 (column 1) → keep one of them`}},
 	{"a field given twice below", "guards:\n  unprotect: []\n  unprotect: []\n",
 		[]string{`k.yaml:7: guards.unprotect is given twice, first in line 6 (column 3) → keep one of them`}},
-	{"a map key given twice", "guards:\n  allowEmpty:\n    web: 0123456789abcdef0123456789abcdef01234567\n    web: 0123456789abcdef0123456789abcdef01234567\n",
-		[]string{`k.yaml:8: guards.allowEmpty.web is given twice, first in line 7 (column 5) → keep one of them`}},
+	{"a map key given twice", "policies:\n- path: p\n  data:\n    web: {}\n    web: {}\n",
+		[]string{`k.yaml:9: policies[0].data.web is given twice, first in line 8 (column 5) → keep one of them`}},
 	{"values have no schema, but a key given twice is always a mistake",
 		head + "apps:\n  - name: a\n    path: a\n    helm:\n      values:\n        a: {b: [{c: 1, c: 2}]}\n",
 		[]string{`k.yaml:9: apps[0].helm.values.a.b[0].c is given twice, first in line 9 (column 24) → keep one of them`}},
@@ -224,8 +224,9 @@ var shapes = []refusal{
 		`k.yaml:4: apps[0].suspend.until is required and missing (column 36)`}},
 	{"a blank reason says nothing", head + "apps: [{name: a, path: a, suspend: {until: 2026-12-01T08:00:00Z, reason: \" \"}}]\n",
 		[]string{`k.yaml:4: apps[0].suspend.reason must be a text of at most 500 characters, and " " is not (column 74)`}},
-	{"a short commit can become ambiguous", "guards: {allowEmpty: {web: abc1234}}\n",
-		[]string{`k.yaml:5: guards.allowEmpty.web must be a full commit: 40 lower-case hex digits, and "abc1234" is not (column 28) → git rev-parse HEAD`}},
+	{"a part of a hash is none, nor is one given twice", "guards: {accept: [abc1234, 0a23456789abcdef0123456789abcdef, 0a23456789abcdef0123456789abcdef]}\n", []string{
+		`k.yaml:5: guards.accept[0] must be a hash as killick plan prints it: 32 lower-case hex digits, and "abc1234" is not (column 19) → killick plan prints the line to paste`,
+		`k.yaml:5: guards.accept[2] is given twice, first in line 5 (column 62) → keep one of them`}},
 	{"unprotect wants kinds, not resources", "guards: {unprotect: [namespaces, Namespace/, v1/Pod/x, Namespace, Namespace]}\n", []string{
 		`k.yaml:5: guards.unprotect[0] must be Kind, Kind.group, Kind/name or Kind.group/name, and "namespaces" is not (column 22) → a kind is written as in a manifest: PersistentVolumeClaim, Certificate.cert-manager.io, Namespace/scratch`,
 		`k.yaml:5: guards.unprotect[1] must be Kind, Kind.group, Kind/name or Kind.group/name, and "Namespace/" is not (column 34) → a kind is written as in a manifest: PersistentVolumeClaim, Certificate.cert-manager.io, Namespace/scratch`,
@@ -279,8 +280,8 @@ var shapes = []refusal{
 		`k.yaml:4: apps[0].helm.valueFiles[3] is given twice, first in line 4 (column 77) → keep one of them`}},
 	{"a release name has Helm's bound", head + "apps: [{name: a, path: a, helm: {releaseName: " + strings.Repeat("r", 54) + "}}]\n",
 		[]string{`k.yaml:4: apps[0].helm.releaseName must be a Helm release name: lower-case letters, digits, '-' and '.', at most 53 characters, and "` + strings.Repeat("r", 54) + `" is not (column 47)`}},
-	{"a key that is not text", "guards: {allowEmpty: {1: x}}\n",
-		[]string{`k.yaml:5: guards.allowEmpty has a key that is a number, not a string (column 23) → put it in quotes if it is meant as a name`}},
+	{"a key that is not text", "drift: {managers: {1: x}}\n",
+		[]string{`k.yaml:5: drift.managers has a key that is a number, not a string (column 20) → put it in quotes if it is meant as a name`}},
 	{"a merge key hides where a value comes from", head + "apps:\n  - &a {name: a, path: a}\n  - {<<: *a, name: b}\n", []string{
 		`k.yaml:6: apps[1] uses a YAML merge key, which is not supported here (column 6) → write the fields out`}},
 	{"an anchor that contains itself", "guards: &g\n  unprotect: *g\n", []string{
@@ -321,8 +322,6 @@ var references = []refusal{
 		[]string{`k.yaml:5: guards.prune.ceiling leaves floor 5 above ceiling 4 → the floor applies however small an app is, so it cannot exceed the ceiling; to delete nothing at all set both to 0`}},
 	{"floor above the default ceiling", "guards: {prune: {floor: 21}}\n",
 		[]string{`k.yaml:5: guards.prune.floor leaves floor 21 above ceiling 20 → the floor applies however small an app is, so it cannot exceed the ceiling; to delete nothing at all set both to 0`}},
-	{"an empty render of an app that does not exist", "guards: {allowEmpty: {wbe: 0123456789abcdef0123456789abcdef01234567}}\n",
-		[]string{`k.yaml:5: guards.allowEmpty.wbe is not the name of an app → did you mean "web"?`}},
 	{"Slack without a way in", "notify: {slack: {routes: {default: {channel: C0123456789}}}}\n",
 		[]string{`k.yaml:5: notify.slack needs tokenFile, tokenEnv, webhookFile or webhookEnv → a bot token can post to any channel and edit its messages; a webhook posts to one channel`}},
 	{"Slack with two ways in", "notify: {slack: {tokenFile: /t, webhookEnv: HOOK, routes: {default: {channel: C0123456789}}}}\n",

@@ -193,15 +193,6 @@ func (v validator) guards(c *Config) {
 		v.wrong(at, "the floor applies however small an app is, so it cannot exceed the ceiling; to delete nothing at all set both to 0",
 			"leaves floor %d above ceiling %d", budget.Floor, budget.Ceiling)
 	}
-	names := make([]string, len(c.Apps))
-	for i, app := range c.Apps {
-		names[i] = app.Name
-	}
-	for name := range c.Guards.AllowEmpty {
-		if !slices.Contains(names, name) {
-			v.wrong("guards.allowEmpty."+name, didYouMean(name, names), "is not the name of an app")
-		}
-	}
 }
 
 func (v validator) slack(s Slack) {

@@ -114,6 +114,7 @@ type AppOutcome struct {
 	Results  []Result
 	Health   HealthStatus
 	Warnings []string
+	Withheld []Withheld
 	State    AppState
 	Now      time.Time
 }
@@ -129,7 +130,7 @@ func ReportOfApp(outcome AppOutcome) ReportApp {
 			Time: outcome.Revision.Time, Worktree: outcome.Revision.Worktree,
 		},
 		Complete: outcome.Complete, FirstRun: outcome.FirstRun, Health: outcome.Health,
-		Resources: []ReportResource{}, Warnings: outcome.Warnings,
+		Resources: []ReportResource{}, Warnings: outcome.Warnings, Withheld: reportWithheld(outcome.Withheld),
 	}
 	if outcome.App.Suspend.Active(outcome.Now) {
 		report.Suspended = outcome.App.Suspend.Reason
@@ -143,6 +144,23 @@ func ReportOfApp(outcome AppOutcome) ReportApp {
 	}
 	slices.SortFunc(report.Resources, func(a, b ReportResource) int { return a.ID().Compare(b.ID()) })
 	return report
+}
+
+// reportWithheld are the sets that wait for a person.
+func reportWithheld(sets []Withheld) []ReportWithheld {
+	var out []ReportWithheld
+	for _, set := range sets {
+		if set.Accepted {
+			continue
+		}
+		reported := ReportWithheld{Guard: set.Guard, Reason: set.Reason, Hash: set.Hash, Later: set.Later, Objects: []ReportDeletion{}}
+		for _, object := range set.Objects {
+			reported.Objects = append(reported.Objects, ReportDeletion{Group: object.ID.Group, Kind: object.ID.Kind,
+				Namespace: object.ID.Namespace, Name: object.ID.Name, UID: object.UID, Replace: object.Replace})
+		}
+		out = append(out, reported)
+	}
+	return out
 }
 
 // reported says whether a result stands in the report's list.

@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // PruneFacts are what the guards of SAFETY.md look at for one app.
 type PruneFacts struct {
 	App            App
-	Commit         string
+	Now            time.Time
 	Inventory      Inventory
-	Rendered       int      // objects of the render
 	Incomplete     []string // why the app is not complete (P2)
-	Source         string   // the source this run rendered
 	Guards         Guards
 	StateNamespace string
 	// Unknown are apps whose desired set is not known in this run (P7).
@@ -26,6 +25,8 @@ type PruneFacts struct {
 	// Occupied holds Namespaces and CRDs that hold foreign objects, or of which
 	// that is not known.
 	Occupied map[ID]string
+	// Going are objects of the inventory that are deleted before what holds them.
+	Going map[ID]bool
 }
 
 // protectedKinds are never pruned unless the config unprotects them (P6).
@@ -47,14 +48,9 @@ func protectedKind(id ID) bool {
 		strings.HasSuffix(id.Group, "snapshot.storage.k8s.io")
 }
 
-// EmptyRefused says whether an empty render must stop the app (P3): it is
-// refused unless the config names this very commit.
-func EmptyRefused(guards Guards, app, commit string, rendered int) bool {
-	return rendered == 0 && (commit == "" || guards.AllowEmpty[app] != commit)
-}
-
-// RefusePrune lists every rule that forbids pruning this object, each with its
-// number. Nil means that nothing but policy and budget stands against it.
+// RefusePrune lists every rule that forbids pruning this object and that nobody can
+// lift, each with its number. Nil means that nothing but policy and the guards of
+// Withhold stand against it.
 func RefusePrune(facts PruneFacts, step Step) []string {
 	var refused []string
 	refuse := func(rule, format string, args ...any) {
@@ -76,13 +72,7 @@ func RefusePrune(facts PruneFacts, step Step) []string {
 	for _, reason := range facts.Incomplete {
 		refuse("P2", "the app is not complete: %s", reason)
 	}
-	if EmptyRefused(facts.Guards, facts.App.Name, facts.Commit, facts.Rendered) {
-		refuse("P3", "the render is empty; allow it with guards.allowEmpty.%s: %s", facts.App.Name, facts.Commit)
-	}
 	refused = append(refused, refuseOwnership(facts, live)...)
-	if facts.Source == "" || facts.Inventory.Source != facts.Source {
-		refuse("P5", "the app's source changed since the last applied run (was %q)", facts.Inventory.Source)
-	}
 	refused = append(refused, refuseProtected(facts, id, live)...)
 	for _, app := range facts.Unknown {
 		refuse("P7", "what app %q wants is not known in this run", app)
@@ -90,7 +80,34 @@ func RefusePrune(facts PruneFacts, step Step) []string {
 	if app := facts.Wanted[id]; app != "" {
 		refuse("P7", "app %q wants it", app)
 	}
-	return refused
+	return append(refused, refuseControls(live, facts.Now)...)
+}
+
+// refuseControls holds what somebody asked for on the live object itself: it is
+// suspended, or the annotation that says so cannot be read.
+func refuseControls(live map[string]any, now time.Time) []string {
+	controls, err := ReadControls(live, now)
+	switch {
+	case err != nil:
+		return []string{err.Error()}
+	case controls.Suspend.Active:
+		return []string{"suspended: " + controls.Suspend.Reason}
+	}
+	return nil
+}
+
+// RefuseSource is P5 for one object of the inventory: "" when this very source applied
+// it last. descent is why the commit is not proved to descend from the last applied one.
+func RefuseSource(known GuardState, source Provenance, descent string, id ID) string {
+	switch recorded := known.SourceOf(id); {
+	case recorded == "":
+		return "P5: which source applied it is not known"
+	case recorded != source.String():
+		return "P5: another source applied it: " + source.differs(recorded)
+	case descent != "":
+		return "P5: " + descent
+	}
+	return ""
 }
 
 // refuseOwnership is P4.
@@ -121,13 +138,13 @@ func refuseOwnership(facts PruneFacts, live map[string]any) []string {
 
 // RefuseReplace lists every rule that forbids deleting this object in order to
 // create it again: a protected kind, foreign content, a keep annotation, a
-// controller that owns it. Nil means that nothing stands against it.
+// controller that owns it, a suspension. Nil means that nothing stands against it.
 func RefuseReplace(facts PruneFacts, step Step) []string {
 	refused := refuseProtected(facts, step.Change.ID, step.Observation.Live)
 	if step.Change.Ownership.Controlled {
 		refused = append(refused, "P4: a controller owns it (ownerReferences)")
 	}
-	return refused
+	return append(refused, refuseControls(step.Observation.Live, facts.Now)...)
 }
 
 // refuseProtected is P6.
@@ -140,16 +157,11 @@ func refuseProtected(facts PruneFacts, id ID, live map[string]any) []string {
 	if reason != "" {
 		refused = append(refused, "P6: "+reason)
 	}
-	if inside := contentOf(id, live); inside != nil {
-		if !looked {
-			refused = append(refused, "P6: whether it holds foreign objects is not known")
-		}
-		for _, entry := range facts.Inventory.Entries {
-			if inside(entry.ID) {
-				refused = append(refused, "P6: the app's own "+entry.ID.Short()+" is in it; what it holds goes first")
-				break
-			}
-		}
+	if !looked && contentOf(id, live) != nil {
+		refused = append(refused, "P6: whether it holds foreign objects is not known")
+	}
+	if why := RefuseContainer(id, live, facts.Inventory, facts.Going); why != "" {
+		refused = append(refused, why)
 	}
 	namespace := id.Namespace
 	if id.GroupKind() == "Namespace" {
@@ -168,6 +180,18 @@ func refuseProtected(facts PruneFacts, id ID, live map[string]any) []string {
 		refused = append(refused, "P6: in Git it carried "+entry.Keep+" to the last")
 	}
 	return refused
+}
+
+// RefuseContainer is why a Namespace or a CRD stays: the app has an object in it that is
+// not deleted before it. "" for other kinds.
+func RefuseContainer(id ID, live map[string]any, inventory Inventory, going map[ID]bool) string {
+	inside := contentOf(id, live)
+	for _, entry := range inventory.Entries {
+		if inside != nil && inside(entry.ID) && !going[entry.ID] {
+			return "P6: the app's own " + entry.ID.Short() + " is in it; what it holds goes first"
+		}
+	}
+	return ""
 }
 
 // contentOf answers which objects go when this one is deleted: what stands in a
@@ -197,76 +221,4 @@ func entryOf(inventory Inventory, id ID) (Entry, bool) {
 		}
 	}
 	return Entry{}, false
-}
-
-// Candidates are one app's prunes that passed every rule and were granted.
-type Candidates struct {
-	App       string
-	Inventory Inventory
-	Prunes    []ID
-	// Keeps are the objects that the app wants: they exist, or are applied before
-	// anything is pruned, so that their namespaces are not emptied.
-	Keeps []ID
-}
-
-// Budget says per app why none of its prunes may happen, because together they
-// would take too much: more than the app's budget, more than the run's, or a
-// whole namespace.
-func Budget(budget PruneBudget, apps []Candidates) map[string]string {
-	refused := map[string]string{}
-	total := 0
-	for _, app := range apps {
-		total += len(app.Prunes)
-		limit := allowance(budget, len(app.Inventory.Entries))
-		if len(app.Prunes) > 0 && len(app.Prunes) > limit {
-			refused[app.App] = fmt.Sprintf("budget: %d prunes, and %d of %d objects are allowed",
-				len(app.Prunes), limit, len(app.Inventory.Entries))
-		}
-	}
-	for namespace, names := range emptied(apps) {
-		for _, app := range names {
-			if refused[app] == "" {
-				refused[app] = fmt.Sprintf("budget: namespace %q would be emptied", namespace)
-			}
-		}
-	}
-	if total > budget.RunCeiling {
-		for _, app := range apps {
-			if len(app.Prunes) > 0 && refused[app.App] == "" {
-				refused[app.App] = fmt.Sprintf("budget: %d prunes in this run, and %d are allowed", total, budget.RunCeiling)
-			}
-		}
-	}
-	return refused
-}
-
-// allowance is clamp(percent of the inventory, floor, ceiling).
-func allowance(budget PruneBudget, inventory int) int {
-	return min(max(inventory*budget.Percent/100, budget.Floor), budget.Ceiling)
-}
-
-// emptied lists namespaces of which every inventoried or wanted object of every
-// app would go, with the apps that would empty them.
-func emptied(apps []Candidates) map[string][]string {
-	going := map[ID]bool{}
-	by := map[string][]string{}
-	for _, app := range apps {
-		for _, id := range app.Prunes {
-			going[id] = true
-			if id.Namespace != "" && !slices.Contains(by[id.Namespace], app.App) {
-				by[id.Namespace] = append(by[id.Namespace], app.App)
-			}
-		}
-	}
-	for _, app := range apps {
-		for _, entry := range app.Inventory.Entries {
-			if !going[entry.ID] {
-				delete(by, entry.ID.Namespace)
-			}
-		}
-		for _, id := range app.Keeps {
-			delete(by, id.Namespace)
-		}
-	}
-	return by
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -27,10 +26,9 @@ func prunable(t testing.TB, manifest string, edit func(*PruneFacts, *Step)) (Pru
 	step := Step{App: "storefront", Observation: Observation{ID: object.ID, State: Present, Live: s.live},
 		Change: Change{ID: object.ID, Version: object.Version, Type: Extra, Cause: CauseGit, UID: testUID, Ownership: Ownership{Tracked: true}}}
 	facts := PruneFacts{
-		App: App{Name: "storefront"}, Commit: "c1", Rendered: 12, Source: "repo main apps/storefront kustomize", StateNamespace: testState,
-		Inventory: Inventory{Known: true, Source: "repo main apps/storefront kustomize",
-			Entries: []Entry{{ID: object.ID, Version: object.Version, UID: testUID}, {ID: ID{Kind: "ConfigMap", Namespace: "storefront", Name: "other"}, Version: "v1", UID: "u2"}}},
-		Occupied: map[ID]string{},
+		App: App{Name: "storefront"}, Now: testStart, StateNamespace: testState,
+		Inventory: Inventory{Known: true, Entries: []Entry{{ID: object.ID, Version: object.Version, UID: testUID}, {ID: ID{Kind: "ConfigMap", Namespace: "storefront", Name: "other"}, Version: "v1", UID: "u2"}}},
+		Occupied:  map[ID]string{},
 	}
 	if edit != nil {
 		edit(&facts, &step)
@@ -125,43 +123,6 @@ func TestP2(t *testing.T) {
 	}
 }
 
-// P3: the render is not empty.
-func TestP3(t *testing.T) {
-	t.Parallel()
-	runRefusals(t, "P3", []refusing{
-		{name: "empty", reason: "an empty folder must not wipe an app", want: "guards.allowEmpty.storefront: c1",
-			edit: func(f *PruneFacts, _ *Step) { f.Rendered = 0 }},
-		{name: "allowed for another commit", reason: "the config names the very commit", want: "empty",
-			edit: func(f *PruneFacts, _ *Step) {
-				f.Rendered, f.Guards.AllowEmpty = 0, map[string]string{"storefront": "c0"}
-			}},
-		{name: "allowed for another app", reason: "and the app", want: "empty",
-			edit: func(f *PruneFacts, _ *Step) {
-				f.Rendered, f.Guards.AllowEmpty = 0, map[string]string{"payments": "c1"}
-			}},
-		{name: "allowed", reason: "that is meant", edit: func(f *PruneFacts, _ *Step) {
-			f.Rendered, f.Guards.AllowEmpty = 0, map[string]string{"storefront": "c1"}
-		}},
-	})
-	cases := []struct {
-		reason      string
-		guards      Guards
-		app, commit string
-		rendered    int
-		want        bool
-	}{
-		{"not empty", Guards{}, "a", "c", 1, false},
-		{"empty", Guards{}, "a", "c", 0, true},
-		{"a worktree has no commit that could be named", Guards{AllowEmpty: map[string]string{"a": ""}}, "a", "", 0, true},
-		{"named", Guards{AllowEmpty: map[string]string{"a": "c"}}, "a", "c", 0, false},
-	}
-	for _, c := range cases {
-		if got := EmptyRefused(c.guards, c.app, c.commit, c.rendered); got != c.want {
-			t.Errorf("%s: %t", c.reason, got)
-		}
-	}
-}
-
 // P4: live with our part-of label written by our own field manager, without a
 // controller and without a deletionTimestamp.
 func TestP4(t *testing.T) {
@@ -206,18 +167,51 @@ func TestP4(t *testing.T) {
 	})
 }
 
-// P5, while histories are not compared yet: the same source as the last applied
-// run.
+// P5: this very source applied the object last, and the commit descends from that run's.
 func TestP5(t *testing.T) {
 	t.Parallel()
-	runRefusals(t, "P5", []refusing{
-		{name: "another source", reason: "another ref, path, repository or renderer", want: `was "repo main apps/storefront kustomize"`,
-			edit: func(f *PruneFacts, _ *Step) { f.Source = "repo release apps/storefront kustomize" }},
-		{name: "never applied", reason: "nothing was confirmed from any source", want: `was ""`,
-			edit: func(f *PruneFacts, _ *Step) { f.Inventory.Source = "" }},
-		{name: "both unknown", reason: "two unknown sources are not one", want: `was ""`,
-			edit: func(f *PruneFacts, _ *Step) { f.Inventory.Source, f.Source = "", "" }},
-	})
+	id := ID{Kind: "ConfigMap", Namespace: "storefront", Name: "web"}
+	source := Provenance{Config: ConfigPlace{Repository: "https://git.example.com/platform.git", Ref: "main", Path: "prod/killick.yaml"},
+		App: "storefront", Repository: "https://git.example.com/platform.git", Path: "apps/storefront", Renderer: RendererHelm,
+		Release: "storefront", Namespace: "storefront", ValueFiles: []string{"values.yaml"}}
+	for _, c := range []struct {
+		name, reason string
+		edit         func(*Provenance)
+		descent      string
+		unmarked     bool
+		want         string // contained in the refusal; "" when nothing is refused
+	}{
+		{name: "the same", reason: "it is this source's"},
+		{name: "unknown", reason: "a lost copy is not a proof", unmarked: true, want: "P5: which source applied it is not known"},
+		{name: "another config repository", reason: "a copy of the config", edit: func(p *Provenance) { p.Config.Repository = "x"; p.Repository = "x" },
+			want: `the config's repository was "x", is "https://git.example.com/platform.git"`},
+		{name: "another ref", reason: "one run from a laptop", edit: func(p *Provenance) { p.Config.Ref = "feature" }, want: `the config's ref was "feature", is "main"`},
+		{name: "another config file", reason: "two clusters' files", edit: func(p *Provenance) { p.Config.Path = "b.yaml" }, want: "the config's path"},
+		{name: "another app", reason: "marks lie in the app's own state, and say so", edit: func(p *Provenance) { p.App = "b" }, want: "the app's name"},
+		{name: "another repository", reason: "the charts moved", edit: func(p *Provenance) { p.Repository = "b" }, want: "the app's repository"},
+		{name: "another path", reason: "the folder moved", edit: func(p *Provenance) { p.Path = "b" }, want: `the app's path was "b", is "apps/storefront"`},
+		{name: "another renderer", reason: "a kustomization.yaml came", edit: func(p *Provenance) { p.Renderer = RendererYAML }, want: "the renderer"},
+		{name: "another release", reason: "names derive from it", edit: func(p *Provenance) { p.Release = "b" }, want: "the release"},
+		{name: "another namespace", reason: "objects without one stand there", edit: func(p *Provenance) { p.Namespace = "b" }, want: "the namespace"},
+		{name: "other value files", reason: "what they name, not what they hold", edit: func(p *Provenance) { p.ValueFiles = []string{"b.yaml"} }, want: `the value files was "b.yaml"`},
+		{name: "no descent", reason: "history was rewritten", descent: "commit b does not descend from a", want: "P5: commit b does not descend from a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			recorded := source
+			if c.edit != nil {
+				c.edit(&recorded)
+			}
+			var known GuardState
+			if !c.unmarked {
+				known = known.Applied(recorded.String(), []ID{id}, []Entry{{ID: id}})
+			}
+			got := RefuseSource(known, source, c.descent, id)
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%s: %q, want %q", c.reason, got, c.want)
+			}
+		})
+	}
 }
 
 // P6: its kind is not protected.
@@ -349,6 +343,11 @@ spec: {group: example.com, names: {kind: Widget, plural: widgets}, scope: Namesp
 		{name: "own content", reason: "an object that policy or a guard keeps would go with it", manifest: namespace, want: "Secret storefront/login is in it",
 			edit: holding(ID{Kind: "Secret", Namespace: "storefront", Name: "login"})},
 		{name: "own content elsewhere", reason: "another namespace", manifest: namespace, edit: holding(ID{Kind: "Secret", Namespace: "other", Name: "login"})},
+		{name: "own content that goes first", reason: "it is deleted before its namespace", manifest: namespace, edit: func(f *PruneFacts, s *Step) {
+			content := ID{Kind: "Secret", Namespace: "storefront", Name: "login"}
+			holding(content)(f, s)
+			f.Going = map[ID]bool{content: true}
+		}},
 		{name: "own custom resource", reason: "its CRD goes after it", manifest: crd, want: "Widget a/gear is in it",
 			edit: holding(ID{Group: "example.com", Kind: "Widget", Namespace: "a", Name: "gear"})},
 		{name: "another kind of the group", reason: "another CRD's", manifest: crd, edit: holding(ID{Group: "example.com", Kind: "Cog", Namespace: "a", Name: "x"})},
@@ -371,6 +370,27 @@ func TestP7(t *testing.T) {
 		{name: "another app wants another", reason: "not this one",
 			edit: func(f *PruneFacts, _ *Step) { f.Wanted = map[ID]string{{Kind: "ConfigMap", Name: "x"}: "payments"} }},
 	})
+}
+
+// What somebody asked for on the object itself holds to the last look before a deletion.
+func TestSuspendedIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		reason      string
+		annotations map[string]any
+		want        string
+	}{
+		{"suspended", map[string]any{AnnotationSuspendUntil: "2999-01-01T00:00:00Z", AnnotationSuspendReason: "migration"}, "suspended: migration"},
+		{"a time that is over", map[string]any{AnnotationSuspendUntil: "2001-01-01T00:00:00Z", AnnotationSuspendReason: "migration"}, ""},
+		{"a time that cannot be read", map[string]any{AnnotationSuspendUntil: "tomorrow", AnnotationSuspendReason: "migration"}, "RFC 3339"},
+	} {
+		facts, step := prunable(t, configMapYAML, func(_ *PruneFacts, s *Step) { put(t, s.Observation.Live, at("metadata annotations"), c.annotations) })
+		for doing, refused := range map[string][]string{"pruned": RefusePrune(facts, step), "replaced": RefuseReplace(facts, step)} {
+			if c.want == "" && len(refused) > 0 || c.want != "" && (len(refused) != 1 || !strings.Contains(refused[0], c.want)) {
+				t.Errorf("%s, %s: refused %q, want %q", c.reason, doing, refused, c.want)
+			}
+		}
+	}
 }
 
 // P8: policy granted prune, approval included where required.
@@ -399,7 +419,7 @@ func TestP8(t *testing.T) {
 func TestRefusalsAddUp(t *testing.T) {
 	t.Parallel()
 	facts, step := prunable(t, configMapYAML, func(f *PruneFacts, s *Step) {
-		f.Inventory.Known, f.Incomplete, f.Rendered, f.Source = false, []string{"x"}, 0, "other"
+		f.Inventory.Known, f.Incomplete = false, []string{"x"}
 		f.Unknown = []string{"payments"}
 		f.Wanted = map[ID]string{s.Change.ID: "search"}
 		delete(metadata(s.Observation.Live), "labels")
@@ -410,7 +430,7 @@ func TestRefusalsAddUp(t *testing.T) {
 		rule, _, _ := strings.Cut(text, ":")
 		rules = append(rules, rule)
 	}
-	if diff := cmp.Diff([]string{"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P7"}, rules); diff != "" {
+	if diff := cmp.Diff([]string{"P1", "P2", "P4", "P6", "P7", "P7"}, rules); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -432,8 +452,8 @@ func TestRefuseReplace(t *testing.T) {
 	}
 }
 
-// ◆ Property: no combination of facts prunes what any of P1 to P7 forbids, and the
-// refusal names the rule.
+// ◆ Property: no combination of facts prunes what any of P1 to P7 forbids for good, and
+// the refusal names the rule. (P3 and P5 are Withhold's.)
 func TestPruneNeedsProof(t *testing.T) {
 	t.Parallel()
 	spoils := map[string][]func(*PruneFacts, *Step){
@@ -444,7 +464,6 @@ func TestPruneNeedsProof(t *testing.T) {
 			func(f *PruneFacts, s *Step) { f.Desired = map[string]bool{UIDOf(s.Observation.Live): true} },
 		},
 		"P2": {func(f *PruneFacts, _ *Step) { f.Incomplete = []string{"a list failed"} }},
-		"P3": {func(f *PruneFacts, _ *Step) { f.Rendered = 0 }},
 		"P4": {
 			func(_ *PruneFacts, s *Step) { delete(metadata(s.Observation.Live), "labels") },
 			func(_ *PruneFacts, s *Step) { delete(metadata(s.Observation.Live), "managedFields") },
@@ -454,7 +473,6 @@ func TestPruneNeedsProof(t *testing.T) {
 			},
 			func(_ *PruneFacts, s *Step) { metadata(s.Observation.Live)["deletionTimestamp"] = "now" },
 		},
-		"P5": {func(f *PruneFacts, _ *Step) { f.Source = "other" }, func(f *PruneFacts, _ *Step) { f.Inventory.Source = "other" }},
 		"P6": {
 			func(f *PruneFacts, s *Step) { f.Occupied = map[ID]string{s.Change.ID: "it holds something"} },
 			func(f *PruneFacts, s *Step) { f.StateNamespace, f.App.Name = s.Change.ID.Namespace, "storefront" },
@@ -483,184 +501,6 @@ func TestPruneNeedsProof(t *testing.T) {
 		for _, rule := range chosen {
 			if !slices.ContainsFunc(got, func(text string) bool { return strings.HasPrefix(text, rule+": ") }) {
 				rt.Fatalf("%s does not speak in %q", rule, got)
-			}
-		}
-	})
-}
-
-func ids(namespace string, names ...string) []ID {
-	var out []ID
-	for _, name := range names {
-		out = append(out, ID{Kind: "ConfigMap", Namespace: namespace, Name: name})
-	}
-	return out
-}
-
-func inventoryWith(ids ...[]ID) Inventory {
-	inventory := Inventory{Known: true}
-	for _, id := range slices.Concat(ids...) {
-		inventory.Entries = append(inventory.Entries, Entry{ID: id, UID: id.Name})
-	}
-	return inventory
-}
-
-func numbered(namespace string, n int) []ID {
-	var names []string
-	for i := range n {
-		names = append(names, fmt.Sprintf("n%d", i))
-	}
-	return ids(namespace, names...)
-}
-
-func TestAllowance(t *testing.T) {
-	t.Parallel()
-	budget := PruneBudget{Percent: 20, Floor: 3, Ceiling: 20, RunCeiling: 50}
-	for inventory, want := range map[int]int{0: 3, 1: 3, 15: 3, 19: 3, 20: 4, 24: 4, 25: 5, 99: 19, 100: 20, 105: 20, 1000: 20} {
-		if got := allowance(budget, inventory); got != want {
-			t.Errorf("of %d: %d, want %d", inventory, got, want)
-		}
-	}
-	if got := allowance(PruneBudget{Percent: 50, Floor: 10, Ceiling: 2}, 100); got != 2 {
-		t.Errorf("the ceiling is the last word: %d", got)
-	}
-	if got := allowance(PruneBudget{}, 1000); got != 0 {
-		t.Errorf("nothing allowed by default: %d", got)
-	}
-}
-
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	budget := PruneBudget{Percent: 20, Floor: 3, Ceiling: 20, RunCeiling: 25}
-	keep := ids("storefront", "kept")
-	cases := []struct {
-		name, reason string
-		budget       PruneBudget
-		apps         []Candidates
-		want         map[string]string
-	}{
-		{"nothing", "no prunes", budget, []Candidates{{App: "a", Inventory: inventoryWith(numbered("x", 10))}}, nil},
-		{"within the floor", "three of a small app", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 4)), Prunes: numbered("storefront", 3)}}, nil},
-		{"above the floor", "four of five", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 5)), Prunes: numbered("storefront", 4)}},
-			map[string]string{"a": "budget: 4 prunes, and 3 of 5 objects are allowed"}},
-		{"above the percentage", "and below the ceiling", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 50)), Prunes: numbered("storefront", 11)}},
-			map[string]string{"a": "budget: 11 prunes, and 10 of 50 objects are allowed"}},
-		{"above the ceiling", "of a large app", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 500)), Prunes: numbered("storefront", 21)}},
-			map[string]string{"a": "budget: 21 prunes, and 20 of 500 objects are allowed"}},
-		{"none allowed", "a zero budget", PruneBudget{},
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 500)), Prunes: numbered("storefront", 1)}},
-			map[string]string{"a": "budget: 1 prunes, and 0 of 500 objects are allowed"}},
-		{"only one of two", "the other app's prunes go on", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(numbered("a", 5)), Prunes: numbered("a", 4)},
-				{App: "b", Inventory: inventoryWith(numbered("b", 5)), Prunes: numbered("b", 2)}},
-			map[string]string{"a": "budget: 4 prunes, and 3 of 5 objects are allowed"}},
-		{"the run's ceiling", "each within its own, together too many", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(numbered("a", 100)), Prunes: numbered("a", 20)},
-				{App: "b", Inventory: inventoryWith(numbered("b", 100)), Prunes: numbered("b", 6)},
-				{App: "c", Inventory: inventoryWith(numbered("c", 100))}},
-			map[string]string{"a": "budget: 26 prunes in this run, and 25 are allowed", "b": "budget: 26 prunes in this run, and 25 are allowed"}},
-		{"the run's ceiling exactly", "is allowed", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(numbered("a", 100)), Prunes: numbered("a", 20)},
-				{App: "b", Inventory: inventoryWith(numbered("b", 100)), Prunes: numbered("b", 5)}}, nil},
-		{"an emptied namespace", "all that is known of it would go", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 2), numbered("other", 20)), Prunes: numbered("storefront", 2)}},
-			map[string]string{"a": `budget: namespace "storefront" would be emptied`}},
-		{"a namespace emptied by two", "together they take all of it", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x")},
-				{App: "b", Inventory: inventoryWith(ids("storefront", "y")), Prunes: ids("storefront", "y")}},
-			map[string]string{"a": `budget: namespace "storefront" would be emptied`, "b": `budget: namespace "storefront" would be emptied`}},
-		{"another app stays in the namespace", "it is not emptied", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x")},
-				{App: "b", Inventory: inventoryWith(ids("storefront", "y"))}}, nil},
-		{"one object in two inventories", "it counts once", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x")},
-				{App: "b", Inventory: inventoryWith(ids("storefront", "x"))}},
-			map[string]string{"a": `budget: namespace "storefront" would be emptied`}},
-		{"renamed", "the new object is there before the old one goes", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x"), Keeps: keep}}, nil},
-		{"kept by another app", "the namespace is not emptied", budget,
-			[]Candidates{
-				{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x")},
-				{App: "b", Keeps: keep}}, nil},
-		{"kept elsewhere", "that is another namespace", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(ids("storefront", "x")), Prunes: ids("storefront", "x"), Keeps: ids("other", "y")}},
-			map[string]string{"a": `budget: namespace "storefront" would be emptied`}},
-		{"cluster-scoped", "they stand in no namespace", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(ids("", "x", "y")), Prunes: ids("", "x", "y")}}, nil},
-		{"over budget and emptied", "one reason is enough, and it is the number", budget,
-			[]Candidates{{App: "a", Inventory: inventoryWith(numbered("storefront", 4)), Prunes: numbered("storefront", 4)}},
-			map[string]string{"a": "budget: 4 prunes, and 3 of 4 objects are allowed"}},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if diff := cmp.Diff(c.want, Budget(c.budget, c.apps), cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", c.reason, diff)
-			}
-		})
-	}
-}
-
-// ◆ Property: what the budget lets through never takes more than an app's share,
-// than the run's ceiling, or the last of a namespace.
-func TestBudgetHolds(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		budget := PruneBudget{Percent: rapid.IntRange(0, 100).Draw(rt, "percent"), Floor: rapid.IntRange(0, 5).Draw(rt, "floor"),
-			Ceiling: rapid.IntRange(0, 10).Draw(rt, "ceiling"), RunCeiling: rapid.IntRange(0, 12).Draw(rt, "run")}
-		var apps []Candidates
-		for i := range rapid.IntRange(1, 4).Draw(rt, "apps") {
-			app := Candidates{App: fmt.Sprintf("app%d", i)}
-			for j := range rapid.IntRange(0, 12).Draw(rt, "objects") {
-				id := ID{Kind: "ConfigMap", Namespace: rapid.SampledFrom([]string{"a", "b", "c", ""}).Draw(rt, "namespace"), Name: fmt.Sprintf("o%d-%d", i, j)}
-				app.Inventory.Entries = append(app.Inventory.Entries, Entry{ID: id})
-				switch rapid.IntRange(0, 3).Draw(rt, "fate") {
-				case 0, 1:
-					app.Prunes = append(app.Prunes, id)
-				case 2:
-					app.Keeps = append(app.Keeps, id)
-				}
-			}
-			apps = append(apps, app)
-		}
-		refused := Budget(budget, apps)
-		left := map[string]bool{} // namespaces that keep something
-		gone := map[string]bool{}
-		total := 0
-		for _, app := range apps {
-			pruned := map[ID]bool{}
-			if refused[app.App] == "" {
-				for _, id := range app.Prunes {
-					pruned[id] = true
-				}
-			}
-			total += len(pruned)
-			if len(pruned) > allowance(budget, len(app.Inventory.Entries)) {
-				rt.Fatalf("%s prunes %d of %d under %+v", app.App, len(pruned), len(app.Inventory.Entries), budget)
-			}
-			for _, entry := range app.Inventory.Entries {
-				left[entry.ID.Namespace] = left[entry.ID.Namespace] || !pruned[entry.ID]
-				gone[entry.ID.Namespace] = gone[entry.ID.Namespace] || pruned[entry.ID]
-			}
-			if len(app.Prunes) == 0 && refused[app.App] != "" {
-				rt.Fatalf("%s prunes nothing and is refused: %s", app.App, refused[app.App])
-			}
-		}
-		if total > budget.RunCeiling {
-			rt.Fatalf("%d prunes under %+v", total, budget)
-		}
-		for namespace := range gone {
-			if namespace != "" && gone[namespace] && !left[namespace] {
-				rt.Fatalf("namespace %q is emptied", namespace)
 			}
 		}
 	})

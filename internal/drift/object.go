@@ -136,13 +136,13 @@ type HelmOptions struct {
 
 // Guards are the limits that policy cannot relax.
 type Guards struct {
-	Prune      PruneBudget
-	Unprotect  []string          // kinds ("Namespace", "Certificate.cert-manager.io") or kind/name
-	AllowEmpty map[string]string // app name → the very commit at which an empty render is meant
+	Prune     PruneBudget
+	Unprotect []string // kinds ("Namespace", "Certificate.cert-manager.io") or kind/name
+	Accept    []string // hashes of withheld sets (Withheld.Hash)
 }
 
-// PruneBudget bounds deletions: per app clamp(Percent of the inventory, Floor,
-// Ceiling), per run RunCeiling.
+// PruneBudget bounds deletions, replacements included: per app clamp(Percent of the
+// inventory, Floor, Ceiling) within 24 hours, per run RunCeiling.
 type PruneBudget struct {
 	Percent    int
 	Floor      int

@@ -13,6 +13,8 @@ type Record struct {
 	// Repositories is that part of the config, as JSON without secrets.
 	Repositories []byte        `json:"repositories,omitempty"`
 	Apps         []RecordedApp `json:"apps"`
+	// Warnings are the run's own.
+	Warnings []string `json:"warnings,omitempty"`
 	// Noise is the config's table likewise.
 	Noise Noise `json:"noise,omitzero"`
 	// Settled says that nothing was left to decide: every object in sync and on

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -108,11 +109,13 @@ func (r Redactor) String(text string) string {
 // word "production" must not blank them.
 func (r Redactor) Report(report Report) Report {
 	report.Errors = r.errors(report.Errors)
+	report.Warnings = r.texts(report.Warnings)
 	apps := make([]ReportApp, len(report.Apps))
 	for i, app := range report.Apps {
 		app.Suspended = r.String(app.Suspended)
 		app.Revision.Author, app.Revision.Subject = r.String(app.Revision.Author), r.String(app.Revision.Subject)
 		app.Warnings = r.texts(app.Warnings)
+		app.Withheld = r.withheld(app.Withheld)
 		resources := make([]ReportResource, len(app.Resources))
 		for j, resource := range app.Resources {
 			resources[j] = r.resource(resource)
@@ -122,6 +125,14 @@ func (r Redactor) Report(report Report) Report {
 	}
 	report.Apps = apps
 	return report
+}
+
+func (r Redactor) withheld(sets []ReportWithheld) []ReportWithheld {
+	out := slices.Clone(sets)
+	for i := range out {
+		out[i].Reason = r.String(out[i].Reason)
+	}
+	return out
 }
 
 func (r Redactor) errors(errors []ReportError) []ReportError {

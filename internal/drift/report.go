@@ -13,6 +13,8 @@ type Report struct {
 	Run     ReportRun     `json:"run"`
 	Apps    []ReportApp   `json:"apps"`
 	Errors  []ReportError `json:"errors"`
+	// Warnings are what a person should know about the run and what stopped nothing.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // ReportCluster names the cluster a run looked at.
@@ -58,6 +60,30 @@ type ReportApp struct {
 	Counts    ReportCounts     `json:"counts"`
 	Resources []ReportResource `json:"resources"`
 	Warnings  []string         `json:"warnings,omitempty"`
+	// Withheld are deletions that a guard keeps back until a person accepts them.
+	Withheld []ReportWithheld `json:"withheld,omitempty"`
+}
+
+// ReportWithheld is one set of deletions that one guard keeps back.
+type ReportWithheld struct {
+	Guard  Guard  `json:"guard"`
+	Reason string `json:"reason"`
+	// Hash is what guards.accept in the config must hold to lift this guard for these
+	// very objects.
+	Hash string `json:"hash"`
+	// Later says that the guard speaks once the sets before it are accepted.
+	Later   bool             `json:"later,omitempty"`
+	Objects []ReportDeletion `json:"objects"`
+}
+
+// ReportDeletion is one object of such a set.
+type ReportDeletion struct {
+	Group     string `json:"group"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+	Replace   bool   `json:"replace,omitempty"` // it is created again
 }
 
 // ReportRevision is the commit an app was rendered from.

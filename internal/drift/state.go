@@ -24,9 +24,10 @@ type Inventory struct {
 	// be pruned in this run.
 	Known   bool
 	Entries []Entry // sorted by ID
-	// Source names the repository, ref, path and app source that were last
-	// applied; a change suspends pruning (SAFETY P5).
+	// Source is the last run's (Provenance.String), for people: pruning asks Guards.
 	Source string
+	// Guards is what the guards of deletion know, in the copy beside the inventory.
+	Guards GuardState
 	// Installation is the kube-system UID and state namespace that own the
 	// parent.
 	Installation string
@@ -61,8 +62,9 @@ type Row struct {
 	Findings []string `json:"findings,omitempty"`
 }
 
-// AppState is the cache kept per app. Losing it costs requests and one extra
-// message per incident, never correctness.
+// AppState is the cache kept per app. Losing it costs requests, one extra message per
+// incident, and a person's word before anything that left Git is pruned; never
+// correctness.
 type AppState struct {
 	// Basis names what rows were confirmed with: the binary and its tables. Rows of
 	// another basis tell causes and prove nothing.
@@ -74,6 +76,9 @@ type AppState struct {
 	Heals       map[string][]time.Time `json:"heals,omitempty"`       // by ID.String(), the last 24 hours
 	Applies     map[string]Applies     `json:"applies,omitempty"`     // by ID.String(), the last 24 hours
 	Notified    map[string]string      `json:"notified,omitempty"`    // route → fingerprint of the last message
+	// Guards is what the guards of deletion know, in the copy of the cache. Losing it
+	// withholds what has left Git, until a person accepts.
+	Guards GuardState `json:"guards,omitzero"`
 }
 
 // Applies are writes of one manifest that the API server took and after which

@@ -198,14 +198,15 @@ func TestZeroValues(t *testing.T) {
 	if got := RefusePrune(PruneFacts{}, Step{}); len(got) == 0 {
 		t.Error("facts that say nothing refuse every prune")
 	}
-	if got := Budget(PruneBudget{}, []Candidates{{App: "a", Prunes: []ID{{Name: "x"}}}}); len(got) == 0 {
+	id := ID{Name: "x"}
+	if got := Withhold(Guards{}, "", []Candidates{{App: "a", Delete: []Candidate{{ID: id}}}}); len(got.Against("a", id)) == 0 {
 		t.Error("a budget that says nothing allows nothing")
+	}
+	if RefuseSource(GuardState{}, Provenance{}, "", id) == "" {
+		t.Error("an unknown source is not this one")
 	}
 	if d := Decide(Change{}, Verdict{}, Facts{}); d.Action != AlertOnly {
 		t.Error("nothing known, nothing done")
-	}
-	if !EmptyRefused(Guards{}, "", "", 0) {
-		t.Error("an empty render is refused")
 	}
 	if (Redactor{}).String("text") != "text" {
 		t.Error("a redactor that knows nothing hides nothing")

@@ -124,9 +124,14 @@ func canonical(report drift.Report) drift.Report {
 	report.Run.Finished = utc(report.Run.Finished)
 	report.Errors = list(report.Errors)
 	report.Apps = list(report.Apps)
+	report.Warnings = optional(report.Warnings)
 	for i, app := range report.Apps {
 		app.Revision.Time = utc(app.Revision.Time)
 		app.Warnings = optional(app.Warnings)
+		app.Withheld = optional(app.Withheld)
+		for j := range app.Withheld {
+			app.Withheld[j].Objects = list(app.Withheld[j].Objects)
+		}
 		app.Resources = list(app.Resources)
 		for j := range app.Resources {
 			app.Resources[j] = canonicalResource(app.Resources[j])

@@ -46,12 +46,20 @@ func richReport() drift.Report {
 			configResource(), alertedResource(), secretResource(), unknownResource(), failedResource(), adoptedResource(),
 		},
 		Warnings: []string{"apps/storefront/overlays/prod: Helm hook Job storefront/migrate was left out"},
+		Withheld: []drift.ReportWithheld{
+			{Guard: drift.GuardSource, Hash: "9f86d081884c7d659a2feaa0c55ad015", Reason: `P5: another source applied it: the app's path was "apps/shop", is "apps/storefront"`,
+				Objects: []drift.ReportDeletion{{Kind: "ConfigMap", Namespace: "storefront", Name: "old", UID: "u1"}}},
+			{Guard: drift.GuardBudget, Hash: "0a86d081884c7d659a2feaa0c55ad015", Reason: "budget: 5 deletions, and 3 of 12 objects are allowed", Later: true,
+				Objects: []drift.ReportDeletion{{Kind: "ConfigMap", Namespace: "storefront", Name: "a", UID: "u2"}, {Kind: "ConfigMap", Namespace: "storefront", Name: "b", UID: "u3"},
+					{Kind: "ConfigMap", Namespace: "storefront", Name: "c", UID: "u4"}, {Kind: "ConfigMap", Namespace: "storefront", Name: "d", UID: "u5"},
+					{Group: "apps", Kind: "Deployment", Namespace: "storefront", Name: "web", UID: "u6", Replace: true}}}},
 	}, {
 		Name: "metrics", Path: "metrics", Renderer: drift.RendererHelm, Complete: true, FirstRun: true,
 		Revision: drift.ReportRevision{Worktree: true, Repository: "/srv/platform"},
 		Health:   drift.HealthCurrent, Counts: drift.ReportCounts{InSync: 1},
 		Suspended: "until 2026-12-01T08:00:00Z: migration",
 	}}
+	report.Warnings = []string{"guards.accept: 1b86d081884c7d659a2feaa0c55ad015 matches nothing any more: remove it from the config"}
 	report.Errors = []drift.ReportError{
 		{App: "storefront", Stage: "observe", Message: "listing metrics.k8s.io/v1beta1: the server is currently unable to handle the request"},
 		{App: "billing", Stage: "render", File: "apps/billing/web.yaml:12",

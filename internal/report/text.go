@@ -53,6 +53,9 @@ func textView(report drift.Report, options Options) []byte {
 		p.app(app)
 		p.line("")
 	}
+	for _, warning := range report.Warnings {
+		p.line(p.paint(yellow, "warning: ") + p.clean(warning))
+	}
 	p.errors(report.Errors)
 	if !options.Excerpt {
 		p.run(report)
@@ -131,7 +134,37 @@ func (p *printer) app(app drift.ReportApp) {
 	for _, resource := range resources {
 		p.resource(resource, columns)
 	}
+	p.withheld(app.Withheld)
 	p.line("  " + p.totals(tallyOf(app)))
+}
+
+// withheld writes what a person may accept, with the line to paste.
+func (p *printer) withheld(sets []drift.ReportWithheld) {
+	for _, set := range sets {
+		when := ""
+		if set.Later {
+			when = "once the above is accepted: "
+		}
+		p.line("  " + p.paint(yellow, "withheld by guard "+p.clean(string(set.Guard))+": ") + when +
+			p.clean(withheldWords(set.Objects)) + ": " + p.clean(set.Reason))
+		p.line("    " + p.paint(cyan, "to accept exactly this: ") + fmt.Sprintf("guards: {accept: [%q]}", p.clean(set.Hash)))
+	}
+}
+
+// withheldWords names the first objects of a set; there may be thousands.
+func withheldWords(objects []drift.ReportDeletion) string {
+	const named = 3
+	var names []string
+	for _, o := range objects[:min(named, len(objects))] {
+		names = append(names, drift.ID{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}.Short())
+	}
+	if more := len(objects) - named; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	if len(names) == 0 {
+		return "nothing yet"
+	}
+	return strings.Join(names, ", ")
 }
 
 func (p *printer) appTitle(app drift.ReportApp) string {

@@ -22,6 +22,12 @@ type location struct {
 
 func (l location) local() bool { return l.scheme == "" }
 
+// Local says that a repository is named by a path on this machine.
+func Local(raw string) bool {
+	where, err := parseLocation(raw)
+	return err == nil && where.local()
+}
+
 // defaultSSHUser is the user of hosting services, and of gitolite and Gitea.
 const defaultSSHUser = "git"
 

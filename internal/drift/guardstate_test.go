@@ -1,0 +1,139 @@
+package drift
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var guardKey = []byte("0123456789abcdef0123456789abcdef")
+
+// What only one copy of the guards' state says is not known; what can only withhold more
+// is taken from either.
+func TestRecallGuards(t *testing.T) {
+	t.Parallel()
+	web, api := ID{Kind: "ConfigMap", Name: "web"}, ID{Kind: "ConfigMap", Name: "api"}
+	entries := []Entry{{ID: web}, {ID: api}}
+	base := GuardState{Commits: []AppliedCommit{{Config: "c1"}}, Deletions: []Deletions{{At: testStart, Count: 2}},
+		Saw: []Served{{KubeVersion: "v1.36.0", APIVersions: []string{"v1"}}}}.Applied("git", []ID{web, api}, entries)
+	sealed := func(edit func(*GuardState)) GuardState {
+		copied := base
+		if edit != nil {
+			edit(&copied)
+		}
+		return copied.Sealed(guardKey, "shop")
+	}
+	for _, c := range []struct {
+		reason           string
+		inventory, cache GuardState
+		sources          map[ID]string
+		commits          []string
+		deleted          int
+		saw              int
+	}{
+		{"both agree", sealed(nil), sealed(nil), map[ID]string{web: "git", api: "git"}, []string{"c1"}, 2, 1},
+		{"the cache was lost", sealed(nil), GuardState{}, nil, []string{"c1"}, 2, 1},
+		{"the inventory was lost", GuardState{}, sealed(nil), nil, []string{"c1"}, 2, 1},
+		{"both were lost", GuardState{}, GuardState{}, nil, nil, 0, 0},
+		{"a copy without its seal", sealed(nil), base, nil, []string{"c1"}, 2, 1},
+		{"a copy of another app", sealed(nil), base.Sealed(guardKey, "blog"), nil, []string{"c1"}, 2, 1},
+		{"a copy under another key", sealed(nil), base.Sealed([]byte("x"), "shop"), nil, []string{"c1"}, 2, 1},
+		{"a copy that was edited after it was sealed", sealed(nil), func() GuardState { s := sealed(nil); s.Deletions = nil; return s }(), nil, []string{"c1"}, 2, 1},
+		{"one object of another source", sealed(nil), sealed(func(s *GuardState) { *s = s.Applied("elsewhere", []ID{api}, entries) }),
+			map[ID]string{web: "git"}, []string{"c1"}, 2, 1},
+		{"a run died between its copies", sealed(func(s *GuardState) {
+			s.Commits = []AppliedCommit{{Config: "c2"}}
+			s.Saw = []Served{{KubeVersion: "v1.37.0"}}
+			*s = s.Deleting(testStart.Add(time.Hour), 3)
+		}), sealed(nil), map[ID]string{web: "git", api: "git"}, []string{"c2", "c1"}, 5, 2},
+		{"a run that was to delete more than it did", sealed(func(s *GuardState) { *s = s.Deleting(testStart, 7) }), sealed(nil),
+			map[ID]string{web: "git", api: "git"}, []string{"c1"}, 7, 1},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			known := RecallGuards(guardKey, "shop", false, c.inventory, c.cache)
+			sources := map[ID]string{}
+			for _, id := range []ID{web, api} {
+				if source := known.SourceOf(id); source != "" {
+					sources[id] = source
+				}
+			}
+			var commits []string
+			for _, commit := range known.Commits {
+				commits = append(commits, commit.Config)
+			}
+			if diff := cmp.Diff(c.sources, sources, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("sources (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.commits, commits); diff != "" {
+				t.Errorf("commits (-want +got):\n%s", diff)
+			}
+			if got := known.Deleted(testStart.Add(2 * time.Hour)); got != c.deleted {
+				t.Errorf("%d deletions, want %d", got, c.deleted)
+			}
+			if len(known.Saw) != c.saw {
+				t.Errorf("saw %+v, want %d", known.Saw, c.saw)
+			}
+		})
+	}
+	if known := RecallGuards([]byte("a person has none"), "shop", true, sealed(nil), sealed(nil)); known.SourceOf(web) != "git" {
+		t.Error("a plan without the key does not see what both copies say")
+	}
+}
+
+// Deletions count for 24 hours, each run once.
+func TestDeletions(t *testing.T) {
+	t.Parallel()
+	var s GuardState
+	for hour := range 30 {
+		s = s.Deleting(testStart.Add(time.Duration(hour)*time.Hour), 1)
+	}
+	now := testStart.Add(29 * time.Hour)
+	if got := s.Deleted(now); got != 24 {
+		t.Errorf("%d deletions in 24 hours of one each", got)
+	}
+	if got := len(s.Deletions); got != 24 {
+		t.Errorf("%d runs are kept", got)
+	}
+	if got := s.Deleting(now, 0).Deleted(now); got != 23 {
+		t.Errorf("a run that deleted nothing after all: %d", got)
+	}
+	if got := s.Deleted(now.Add(-48 * time.Hour)); got != 24 {
+		t.Errorf("a clock that went back lifted the budget: %d", got)
+	}
+}
+
+// What left the inventory leaves the sources, and equal states are equal bytes.
+func TestAppliedSources(t *testing.T) {
+	t.Parallel()
+	var all []ID
+	var entries []Entry
+	for i := range 50 {
+		id := ID{Kind: "ConfigMap", Namespace: "shop", Name: fmt.Sprintf("c%d", i)}
+		all, entries = append(all, id), append(entries, Entry{ID: id})
+	}
+	one := GuardState{}.Applied("a", all, entries)
+	other := GuardState{}.Applied("a", all[25:], entries).Applied("a", all[:25], entries)
+	if !one.Same(other) || one.Sealed(guardKey, "x").Seal != other.Sealed(guardKey, "x").Seal {
+		t.Error("the order in which objects were applied shows")
+	}
+	moved := one.Applied("b", all[:10], entries[:20])
+	for i, id := range all {
+		want := ""
+		switch {
+		case i < 10:
+			want = "b"
+		case i < 20:
+			want = "a"
+		}
+		if got := moved.SourceOf(id); got != want {
+			t.Errorf("%s is of %q, want %q", id.Name, got, want)
+		}
+	}
+	if gone := one.Applied("a", nil, nil); !gone.Same(GuardState{}) {
+		t.Errorf("nothing is in the inventory, and %+v is kept", gone)
+	}
+}

@@ -1,0 +1,138 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/reconcile"
+)
+
+// TestAcceptEmptyRender: nothing of an app that renders nothing is pruned until a person
+// accepts the very objects; and a hash that does nothing any more is told.
+func TestAcceptEmptyRender(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{"a.yaml": configMap("a"), "other/keep.yaml": configMap("keep")})
+	s.app("other")
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted, "empty.yaml": "# nothing\n"})
+	s.guards.Accept = []string{strings.Repeat("0", 32)}
+	planned := s.plan()
+	r := s.run()
+	r.expect("another set is accepted", "shop: ConfigMap a: extra/git alert-only skipped",
+		"error: shop decide: a guard stopped writes: P3: the render is empty")
+	if r.code != reconcile.ExitGuard {
+		t.Errorf("exit code %d", r.code)
+	}
+	if len(r.Report.Warnings) != 1 || !strings.Contains(r.Report.Warnings[0], s.guards.Accept[0]+" matches nothing") {
+		t.Errorf("a hash that matches nothing is not told: %q", r.Report.Warnings)
+	}
+	s.live("v1 ConfigMap a")
+	s.guards.Accept = planned.hashes(drift.GuardEmpty)
+	s.run().expect("accepted, as the plan printed it", "shop: ConfigMap a: extra/git prune pruned")
+	s.absent("v1 ConfigMap a")
+	r = s.run()
+	r.expect("the run after that")
+	if len(r.Report.Warnings) != 1 {
+		t.Errorf("the used hash is to be removed: %q", r.Report.Warnings)
+	}
+	s.guards.Accept = nil
+	s.run().silent("an app that has nothing any more")
+}
+
+// TestAcceptedNamespace: a namespace that leaves Git with all that is in it goes, its
+// content first, once a person accepts.
+func TestAcceptedNamespace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.guards.Unprotect = []string{"Namespace/" + s.ns + "-left"}
+	s.guards.Prune = drift.PruneBudget{Percent: 100, Floor: 50, Ceiling: 50, RunCeiling: 50}
+	s.commit(map[string]string{
+		"keep.yaml": configMap("keep"),
+		"ns.yaml":   `{apiVersion: v1, kind: Namespace, metadata: {name: $NS-left}}`,
+		"in.yaml":   `{apiVersion: v1, kind: ConfigMap, metadata: {name: inside, namespace: $NS-left}}`,
+	})
+	s.converge()
+	s.commit(map[string]string{"ns.yaml": deleted, "in.yaml": deleted})
+	r := s.run()
+	r.expect("the namespace would be emptied", "Namespace $NS-left: extra/git alert-only skipped", "ConfigMap inside: extra/git alert-only skipped",
+		"error: shop decide: a guard stopped writes: P3: namespace \""+s.ns+"-left\" would be emptied")
+	s.guards.Accept = r.hashes(drift.GuardNamespace)
+	if hint := r.Report.Errors[0].Hint; !strings.Contains(hint, `guards: {accept: ["`+s.guards.Accept[0]+`"]}`) {
+		t.Errorf("the hint holds no line to paste: %q", hint)
+	}
+	s.plan().expect("accepted: the plan", "Namespace $NS-left: extra/git prune planned", "ConfigMap inside: extra/git prune planned")
+	r = s.run()
+	if got := r.of("ConfigMap inside").Outcome; got != "pruned" {
+		t.Errorf("the content: %s\n%s", got, r.details())
+	}
+	s.guards.Accept = nil
+	for range 5 { // kinds of other tests come and go; while its content is not known it stays
+		if s.find("v1 Namespace $NS-left").State == drift.Absent {
+			break
+		}
+		s.run()
+	}
+	s.absent("v1 Namespace $NS-left")
+}
+
+// TestAcceptIsBound: the same objects made anew, or one more, need another hash.
+func TestAcceptIsBound(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.guards.Prune = drift.PruneBudget{Floor: 1, Ceiling: 1, RunCeiling: 50}
+	s.commit(map[string]string{"keep.yaml": configMap("keep"), "a.yaml": configMap("a"), "b.yaml": configMap("b"), "c.yaml": configMap("c")})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted, "b.yaml": deleted})
+	s.guards.Accept = s.plan().hashes(drift.GuardBudget)
+	s.commit(map[string]string{"c.yaml": deleted})
+	s.run().expect("one more left Git since", "ConfigMap a: extra/git alert-only skipped", "ConfigMap b: extra/git alert-only skipped",
+		"ConfigMap c: extra/git alert-only skipped", "error: shop decide: a guard stopped writes: budget: 3 deletions, and 1 of 4 objects are allowed")
+	s.commit(map[string]string{"c.yaml": configMap("c")})
+	s.run().expect("exactly what was accepted", "ConfigMap a: extra/git prune pruned", "ConfigMap b: extra/git prune pruned")
+}
+
+// TestBudgetRemembers: three commits in a row, each within the budget, do not take an app
+// apart.
+func TestBudgetRemembers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	files := map[string]string{}
+	names := strings.Fields("a b c d e f g h i j k l m o")
+	for _, name := range names {
+		files[name+".yaml"] = configMap(name)
+	}
+	s.commit(files)
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted, "b.yaml": deleted})
+	s.run().expect("two of three", "ConfigMap a: extra/git prune pruned", "ConfigMap b: extra/git prune pruned")
+	s.commit(map[string]string{"c.yaml": deleted, "d.yaml": deleted})
+	for range 2 {
+		s.run().expect("two more are four", "ConfigMap c: extra/git alert-only skipped", "ConfigMap d: extra/git alert-only skipped",
+			"error: shop decide: a guard stopped writes: budget: 2 deletions after 2 in the last 24 hours, and 3 of 12 objects are allowed")
+	}
+	s.commit(map[string]string{"d.yaml": configMap("d")})
+	s.run().expect("the third", "ConfigMap c: extra/git prune pruned")
+}
+
+// TestReplacementsCount: what is deleted in order to create it again is deleted.
+func TestReplacementsCount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.rego = grants + replacement
+	s.guards.Prune = drift.PruneBudget{Floor: 2, Ceiling: 2, RunCeiling: 50}
+	fixed := func(name, value string) string {
+		return existing("v1", "ConfigMap", name, `immutable: true, data: {a: "`+value+`"}`)
+	}
+	s.commit(map[string]string{"a.yaml": fixed("a", "1"), "b.yaml": fixed("b", "1"), "c.yaml": configMap("c"), "keep.yaml": configMap("keep")})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": fixed("a", "2"), "b.yaml": fixed("b", "2")})
+	s.run().expect("two replacements", "ConfigMap a: modified/git sync applied", "ConfigMap b: modified/git sync applied")
+	s.commit(map[string]string{"c.yaml": deleted, "a.yaml": fixed("a", "3")})
+	r := s.run()
+	r.expect("and that was the budget", "ConfigMap a: modified/git alert-only skipped", "ConfigMap c: extra/git alert-only skipped",
+		"error: shop decide: a guard stopped writes: budget: 2 deletions after 2 in the last 24 hours, and 2 of 4 objects are allowed")
+	s.guards.Accept = r.hashes(drift.GuardBudget)
+	s.run().expect("accepted", "ConfigMap a: modified/git sync applied", "ConfigMap c: extra/git prune pruned")
+}
