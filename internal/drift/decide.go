@@ -40,7 +40,7 @@ type Facts struct {
 // before policy, and whatever is not granted is alert-only.
 func Decide(change Change, verdict Verdict, facts Facts) Decision {
 	if reason := guarded(change, verdict, facts); reason != "" {
-		return Decision{Reason: reason, Overruled: append(grants(verdict), verdict.OutOfArea...), Severity: severityOf(verdict),
+		return Decision{Reason: reason, Overruled: grants(verdict), Severity: severityOf(verdict),
 			Routes: routesOf(verdict), Failed: verdict.Err != nil}
 	}
 	decision := combine(change, verdict)
@@ -261,7 +261,7 @@ func overruled(verdict Verdict, d Decision) []Reason {
 			out = append(out, reason)
 		}
 	}
-	return append(out, verdict.OutOfArea...)
+	return out
 }
 
 // relevant leaves out grants for another drift type: a rule that grants prune is

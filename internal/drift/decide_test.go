@@ -286,8 +286,6 @@ func verbsOf(reasons []Reason) []Verb {
 // What was given and did not prevail is told, with its rule.
 func TestDecideOverruled(t *testing.T) {
 	t.Parallel()
-	outside := Reason{Verb: VerbHeal, Area: "payments", Text: "not theirs", Rule: "policies/payments.rego:4"}
-	with := func(verdict Verdict) Verdict { verdict.OutOfArea = []Reason{outside}; return verdict }
 	cases := []struct {
 		name, reason string
 		change       Change
@@ -304,9 +302,6 @@ func TestDecideOverruled(t *testing.T) {
 		{"nothing", "a grant that was followed is not overruled", changed(CauseLive), granting(VerbHeal), Facts{}, nil},
 		{"another type's grant", "prune is not overruled by an object that is not extra", changed(CauseLive), granting(VerbHeal, VerbPrune), Facts{}, nil},
 		{"in sync", "nothing was decided", Change{Type: InSync, Ownership: Ownership{Tracked: true}}, granting(VerbHeal), Facts{}, nil},
-		{"out of area", "dropped before combining, and reported", changed(CauseLive), with(granting(VerbSync)), Facts{}, []Verb{VerbSync, VerbHeal}},
-		{"out of area under a guard", "reported there as well", changed(CauseLive), with(Verdict{}), Facts{Suspended: "x"}, []Verb{VerbHeal}},
-		{"out of area beside a followed grant", "reported there as well", changed(CauseGit), with(granting(VerbSync)), Facts{}, []Verb{VerbHeal}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -321,10 +316,6 @@ func TestDecideOverruled(t *testing.T) {
 				}
 			}
 		})
-	}
-	d := Decide(changed(CauseLive), with(Verdict{}), Facts{})
-	if d.Action != AlertOnly {
-		t.Errorf("a reason out of its area grants nothing: %s", d.Action)
 	}
 }
 

@@ -52,9 +52,6 @@ type Reason struct {
 // Verdict is everything the policies said about one object.
 type Verdict struct {
 	Reasons map[Verb][]Reason
-	// OutOfArea are reasons dropped because their area does not speak for this
-	// object.
-	OutOfArea []Reason
 	// Err is set when evaluation failed; then nothing is granted and nothing of
 	// the app is pruned.
 	Err error

@@ -24,27 +24,30 @@ type Engine struct {
 	set     *set
 	options Options
 	store   storage.Store
-	all     question // every verb
-	fields  question // ignore_fields alone
+	areas   []speaker
 }
 
-// question is a prepared query for the exact sets that policies define. Asking
-// a whole package would evaluate helpers too, and one conflict in an unused
+// speaker is one area that may give reasons. Each is asked by itself, so that what
+// one does, errors and work included, depends on no other.
+type speaker struct {
+	area   string
+	scope  Area
+	all    question // every verb
+	fields question // ignore_fields alone
+}
+
+// question is a prepared query for the exact sets that an area defines. Asking
+// the whole package would evaluate helpers too, and one conflict in an unused
 // helper would fail every decision.
 type question struct {
-	asked    []asked
+	area     string
+	verbs    []drift.Verb // in the order of the query's result
 	prepared rego.PreparedEvalQuery
 }
 
-// asked is one verb of one area.
-type asked struct {
-	area string
-	verb drift.Verb
-}
-
-func (a asked) ref() ast.Ref {
+func setRef(area string, verb drift.Verb) ast.Ref {
 	return ast.Ref{
-		ast.DefaultRootDocument, ast.StringTerm("drift"), ast.StringTerm(a.area), ast.StringTerm(string(a.verb)),
+		ast.DefaultRootDocument, ast.StringTerm("drift"), ast.StringTerm(area), ast.StringTerm(string(verb)),
 	}
 }
 
@@ -53,31 +56,40 @@ func (s *set) store() storage.Store {
 	return inmem.NewFromObject(map[string]any{"params": s.params})
 }
 
+// scope is what an area speaks for: everything, unless the config says less.
+func (s *set) scope(area string) Area {
+	if scope, scoped := s.scopes[area]; scoped {
+		return scope
+	}
+	return Area{All: true}
+}
+
 func newEngine(s *set, compiler *ast.Compiler, options Options) (*Engine, error) {
 	e := &Engine{set: s, options: options, store: s.store()}
-	var err error
-	if e.all, err = e.prepare(compiler, verbs); err != nil {
-		return nil, &drift.Problem{Stage: "policy", Err: err}
-	}
-	if e.fields, err = e.prepare(compiler, []drift.Verb{drift.VerbIgnoreFields}); err != nil {
-		return nil, &drift.Problem{Stage: "policy", Err: err}
+	for _, area := range s.areas() {
+		all, err := e.prepare(compiler, area, verbs)
+		if err != nil {
+			return nil, &drift.Problem{Stage: "policy", Err: err}
+		}
+		fields, err := e.prepare(compiler, area, []drift.Verb{drift.VerbIgnoreFields})
+		if err != nil {
+			return nil, &drift.Problem{Stage: "policy", Err: err}
+		}
+		e.areas = append(e.areas, speaker{area: area, scope: s.scope(area), all: all, fields: fields})
 	}
 	return e, nil
 }
 
 // prepare builds the query [data.drift.a.heal, …] for the sets that exist.
-func (e *Engine) prepare(compiler *ast.Compiler, wanted []drift.Verb) (question, error) {
-	var q question
+func (e *Engine) prepare(compiler *ast.Compiler, area string, wanted []drift.Verb) (question, error) {
+	q := question{area: area}
 	var refs []*ast.Term
-	for _, area := range e.set.areas() {
-		for _, verb := range wanted {
-			a := asked{area: area, verb: verb}
-			if len(compiler.GetRulesExact(a.ref())) > 0 {
-				q.asked, refs = append(q.asked, a), append(refs, ast.NewTerm(a.ref()))
-			}
+	for _, verb := range wanted {
+		if ref := setRef(area, verb); len(compiler.GetRulesExact(ref)) > 0 {
+			q.verbs, refs = append(q.verbs, verb), append(refs, ast.NewTerm(ref))
 		}
 	}
-	if len(q.asked) == 0 {
+	if len(q.verbs) == 0 {
 		return q, nil
 	}
 	prepared, err := rego.New(
@@ -94,34 +106,55 @@ func (e *Engine) prepare(compiler *ast.Compiler, wanted []drift.Verb) (question,
 	return q, nil
 }
 
+// Speakers are the areas in whose scope the objects of a namespace lie, sorted; ""
+// is the namespace of cluster-scoped objects. Only these are asked about one.
+func (e *Engine) Speakers(namespace string) []string {
+	var names []string
+	for _, s := range e.areas {
+		if s.scope.covers(namespace) {
+			names = append(names, s.area)
+		}
+	}
+	return names
+}
+
 // IgnoreFields asks which fields of the object are to be left out of the
-// comparison. The input holds all changes. Reasons of areas that do not speak
-// for the object are dropped; Evaluate reports them.
+// comparison. The input holds all changes.
 func (e *Engine) IgnoreFields(ctx context.Context, input drift.Input) ([]drift.Reason, error) {
-	verdict := e.ask(ctx, e.fields, input)
+	verdict := e.ask(ctx, input, func(s speaker) question { return s.fields })
 	return verdict.Reasons[drift.VerbIgnoreFields], verdict.Err
 }
 
-// Evaluate asks every policy about one object. An error, a timeout or a reason
-// of the wrong form is the verdict's Err, and then it has no reasons.
+// Evaluate asks every area in whose scope the object lies. An error or a reason of
+// the wrong form is the verdict's Err, and then it has no reasons.
 func (e *Engine) Evaluate(ctx context.Context, input drift.Input) drift.Verdict {
-	return e.ask(ctx, e.all, input)
+	return e.ask(ctx, input, func(s speaker) question { return s.all })
 }
 
-func (e *Engine) ask(ctx context.Context, q question, input drift.Input) drift.Verdict {
-	if len(q.asked) == 0 {
-		return drift.Verdict{}
+func (e *Engine) ask(ctx context.Context, input drift.Input, about func(speaker) question) drift.Verdict {
+	var value ast.Value
+	verdict := drift.Verdict{Reasons: map[drift.Verb][]drift.Reason{}}
+	for _, s := range e.areas {
+		q := about(s)
+		if len(q.verbs) == 0 || !s.scope.covers(input.Resource.Namespace) {
+			continue
+		}
+		if value == nil {
+			var err error
+			if value, err = inputValue(input); err != nil {
+				return drift.Verdict{Err: &drift.Problem{Stage: "policy", Err: err}}
+			}
+		}
+		fired := &exits{rules: map[string][]*ast.Rule{}}
+		sets, err := e.evaluate(ctx, q, value, rego.EvalQueryTracer(fired))
+		if err == nil {
+			err = q.read(sets, fired, verdict.Reasons)
+		}
+		if err != nil {
+			return drift.Verdict{Err: err}
+		}
 	}
-	value, err := inputValue(input)
-	if err != nil {
-		return drift.Verdict{Err: &drift.Problem{Stage: "policy", Err: err}}
-	}
-	fired := &exits{rules: map[string][]*ast.Rule{}}
-	sets, err := e.evaluate(ctx, q, value, rego.EvalQueryTracer(fired))
-	if err != nil {
-		return drift.Verdict{Err: err}
-	}
-	return e.verdict(q, sets, fired, input.Resource.Namespace)
+	return verdict
 }
 
 // evaluate runs one query under the time limit, and returns its sets in the
@@ -148,7 +181,7 @@ func (e *Engine) evaluate(
 	}
 	if len(results) == 1 && len(results[0].Expressions) == 1 {
 		if term, ok := results[0].Expressions[0].Value.(*ast.Term); ok {
-			if sets, ok := term.Value.(*ast.Array); ok && sets.Len() == len(q.asked) {
+			if sets, ok := term.Value.(*ast.Array); ok && sets.Len() == len(q.verbs) {
 				return sets, nil
 			}
 		}
@@ -171,37 +204,27 @@ func (e *Engine) tooSlow(err error) error {
 	return problem
 }
 
-// verdict decodes the sets, finds each reason's rules and applies the areas.
-func (e *Engine) verdict(q question, sets *ast.Array, fired *exits, namespace string) drift.Verdict {
-	verdict := drift.Verdict{Reasons: map[drift.Verb][]drift.Reason{}}
-	for i, asked := range q.asked {
+// read decodes the sets and adds each reason once per rule that gave it.
+func (q question) read(sets *ast.Array, fired *exits, into map[drift.Verb][]drift.Reason) error {
+	for i, verb := range q.verbs {
 		members, ok := sets.Elem(i).Value.(ast.Set)
 		if !ok {
-			return drift.Verdict{Err: &drift.Problem{
-				Stage: "policy", Err: fmt.Errorf("evaluating policies: %s is no set", asked.ref()),
-			}}
+			return &drift.Problem{Stage: "policy", Err: fmt.Errorf("evaluating policies: %s is no set", setRef(q.area, verb))}
 		}
-		scope, scoped := e.set.scopes[asked.area]
 		for _, member := range members.Slice() {
-			rules := fired.of(asked, member)
-			reason, err := decodeReason(asked.verb, member.Value)
+			rules := fired.of(setRef(q.area, verb), member)
+			reason, err := decodeReason(verb, member.Value)
 			if err != nil {
-				return drift.Verdict{Err: &drift.Problem{
-					Stage: "policy", File: rules[0], Hint: reasonHint(asked.verb), Err: err,
-				}}
+				return &drift.Problem{Stage: "policy", File: rules[0], Hint: reasonHint(verb), Err: err}
 			}
-			reason.Area = asked.area
+			reason.Area = q.area
 			for _, rule := range rules {
 				reason.Rule = rule
-				if scoped && !scope.covers(namespace) {
-					verdict.OutOfArea = append(verdict.OutOfArea, reason)
-					continue
-				}
-				verdict.Reasons[asked.verb] = append(verdict.Reasons[asked.verb], reason)
+				into[verb] = append(into[verb], reason)
 			}
 		}
 	}
-	return verdict
+	return nil
 }
 
 // exits is a tracer that keeps which verb rules gave which members. It costs
@@ -237,9 +260,9 @@ func exitKey(pkg ast.Ref, name string, member *ast.Term) string {
 
 // of lists "file:line" of the rules that gave a member, in the order of files
 // and lines; one empty string when none is known.
-func (x *exits) of(a asked, member *ast.Term) []string {
-	ref := a.ref()
-	rules := slices.Clone(x.rules[exitKey(ref[:len(ref)-1], string(a.verb), member)])
+func (x *exits) of(set ast.Ref, member *ast.Term) []string {
+	verb, _ := set[len(set)-1].Value.(ast.String)
+	rules := slices.Clone(x.rules[exitKey(set[:len(set)-1], string(verb), member)])
 	slices.SortFunc(rules, func(a, b *ast.Rule) int {
 		return cmp.Or(strings.Compare(a.Location.File, b.Location.File), cmp.Compare(a.Location.Row, b.Location.Row))
 	})

@@ -41,7 +41,7 @@ func TestNoPoliciesSayNothing(t *testing.T) {
 	engine := mustLoad(t, nil)
 	verdict := engine.Evaluate(context.Background(), scaled())
 	fields, err := engine.IgnoreFields(context.Background(), scaled())
-	if verdict.Err != nil || len(verdict.Reasons) > 0 || len(verdict.OutOfArea) > 0 || fields != nil || err != nil {
+	if verdict.Err != nil || len(verdict.Reasons) > 0 || fields != nil || err != nil {
 		t.Errorf("got %+v, %v, %v", verdict, fields, err)
 	}
 }
@@ -111,8 +111,7 @@ ignore_fields contains "/spec/replicas" if input.resource.kind == "Deployment"
 	}
 }
 
-// TestAreas: an area is heard only about what it speaks for, and what it said
-// elsewhere is reported.
+// TestAreas: an area is asked only about what it speaks for.
 func TestAreas(t *testing.T) {
 	const policy = "\n\nheal contains \"x\" if input.drift.cause == \"live\"\n\nignore_fields contains \"/spec\" if input.drift.cause == \"live\"\n"
 	files := map[string]string{"a.rego": "package drift.a" + policy, "b.rego": "package drift.b" + policy}
@@ -120,15 +119,14 @@ func TestAreas(t *testing.T) {
 		name      string
 		a         Area
 		namespace string
-		heard     []string
-		dropped   []string
+		asked     []string
 	}{
-		{"inside its glob", Area{Namespaces: []string{"web", "shop-*"}}, "shop-web", []string{"a", "b"}, nil},
-		{"outside", Area{Namespaces: []string{"pay-*"}}, "shop-web", []string{"b"}, []string{"a"}},
-		{"a glob matches the whole name", Area{Namespaces: []string{"shop"}}, "shop-web", []string{"b"}, []string{"a"}},
-		{"all", Area{All: true}, "shop-web", []string{"a", "b"}, nil},
-		{"cluster-scoped objects belong to all", Area{All: true}, "", []string{"a", "b"}, nil},
-		{"cluster-scoped objects belong to no namespace", Area{Namespaces: []string{"*"}}, "", []string{"b"}, []string{"a"}},
+		{"inside its glob", Area{Namespaces: []string{"web", "shop-*"}}, "shop-web", []string{"a", "b"}},
+		{"outside", Area{Namespaces: []string{"pay-*"}}, "shop-web", []string{"b"}},
+		{"a glob matches the whole name", Area{Namespaces: []string{"shop"}}, "shop-web", []string{"b"}},
+		{"all", Area{All: true}, "shop-web", []string{"a", "b"}},
+		{"cluster-scoped objects belong to all", Area{All: true}, "", []string{"a", "b"}},
+		{"cluster-scoped objects belong to no namespace", Area{Namespaces: []string{"*"}}, "", []string{"b"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -136,21 +134,52 @@ func TestAreas(t *testing.T) {
 			input := scaled()
 			input.Resource.Namespace = test.namespace
 			verdict := engine.Evaluate(context.Background(), input)
-			if diff := cmp.Diff(test.heard, areasOf(verdict.Reasons[drift.VerbHeal])); diff != "" {
-				t.Errorf("heard (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.asked, areasOf(verdict.Reasons[drift.VerbHeal])); diff != "" {
+				t.Errorf("asked (-want +got):\n%s", diff)
 			}
-			var dropped []string
-			for _, reason := range verdict.OutOfArea {
-				if reason.Verb == drift.VerbHeal {
-					dropped = append(dropped, reason.Area)
-				}
-			}
-			if diff := cmp.Diff(test.dropped, dropped); diff != "" {
-				t.Errorf("dropped (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.asked, engine.Speakers(test.namespace)); diff != "" {
+				t.Errorf("speakers (-want +got):\n%s", diff)
 			}
 			fields, err := engine.IgnoreFields(context.Background(), input)
-			if diff := cmp.Diff(test.heard, areasOf(fields)); diff != "" || err != nil {
+			if diff := cmp.Diff(test.asked, areasOf(fields)); diff != "" || err != nil {
 				t.Errorf("ignored fields, error %v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// TestAreasFailAlone: what is wrong with an area concerns the objects that it
+// speaks for, and no other.
+func TestAreasFailAlone(t *testing.T) {
+	const grant = "package drift.shop\n\nheal contains \"put back\" if input.drift.cause == \"live\"\n"
+	failures := map[string]string{
+		"a builtin fails":              "alert_only contains \"x\" if to_number(\"x\") > 3\n",
+		"two values for one rule":      "alert_only contains \"x\" if _level == 1\n\n_level := 1 if input.drift.cause == \"live\"\n\n_level := 2 if input.drift.type == \"modified\"\n",
+		"a reason of the wrong form":   "alert_only contains input.history.healed_24h if input.drift.cause == \"live\"\n",
+		"the fields it would ignore":   "ignore_fields contains input.resource.name if input.drift.cause == \"live\"\n",
+		"a helper of the binary fails": "alert_only contains \"x\" if data.drift.lib.clock(\"Europe/Berln\").hour > 3\n",
+	}
+	for name, failing := range failures {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"shop.rego": grant, "pay.rego": "package drift.pay\n\n" + failing}
+			scoped := withAreas(folder(files), map[string]Area{"shop": {All: true}, "pay": {Namespaces: []string{"pay-*"}}})
+			for _, test := range []struct {
+				reason    string
+				source    Source
+				namespace string
+				fails     bool
+			}{
+				{"another area's object", scoped, "shop-web", false},
+				{"its own object", scoped, "pay-web", true},
+				{"a cluster-scoped object", scoped, "", false},
+				{"without areas it speaks for everything", folder(files), "shop-web", true},
+			} {
+				input := scaled()
+				input.Resource.Namespace = test.namespace
+				verdict := mustLoad(t, []Source{test.source}).Evaluate(context.Background(), input)
+				if failed := verdict.Err != nil; failed != test.fails || verdict.Has(drift.VerbHeal) == test.fails {
+					t.Errorf("%s: error %v, reasons %v", test.reason, verdict.Err, verdict.Reasons)
+				}
 			}
 		})
 	}
@@ -173,8 +202,8 @@ func TestAreasOfPacks(t *testing.T) {
 		t.Errorf("the pack is not heard: %+v", verdict)
 	}
 	scoped := mustLoad(t, []Source{withAreas(Source{Builtin: "baseline"}, map[string]Area{"baseline": {Namespaces: []string{"pay-*"}}})})
-	if verdict := scoped.Evaluate(context.Background(), scaled()); verdict.Has(drift.VerbHeal) || len(verdict.OutOfArea) != 1 {
-		t.Errorf("the pack is heard outside its area: %+v", verdict)
+	if verdict := scoped.Evaluate(context.Background(), scaled()); verdict.Has(drift.VerbHeal) || verdict.Err != nil {
+		t.Errorf("the pack is asked outside its area: %+v", verdict)
 	}
 }
 
@@ -392,12 +421,19 @@ alert_only contains "deletions need people" if {
 }
 `, area, area, area, area)
 	}
+	scopes := map[string]Area{}
+	for i := range 40 {
+		area := fmt.Sprintf("team%d", i)
+		scopes[area] = Area{Namespaces: []string{area + "-*"}}
+	}
+	scopes["team0"] = Area{All: true}
 	for _, bench := range []struct {
 		name    string
 		sources []Source
 	}{
 		{"baseline", []Source{{Builtin: "baseline"}}},
 		{"baseline and 40 areas", []Source{{Builtin: "baseline"}, folder(files)}},
+		{"baseline and 40 areas of which one speaks", []Source{{Builtin: "baseline"}, withAreas(folder(files), scopes)}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			engine := mustLoad(b, bench.sources)

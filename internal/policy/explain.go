@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,30 +28,37 @@ func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error)
 	if compiler.Compile(e.set.parsed(modeExplain, false)); compiler.Failed() {
 		return "", &drift.Problem{Stage: "policy", Err: fmt.Errorf("compiling policies: %w", compiler.Errors)}
 	}
-	q, err := e.prepare(compiler, verbs)
-	if err != nil {
-		return "", &drift.Problem{Stage: "policy", Err: err}
-	}
 	var out strings.Builder
 	var printed bytes.Buffer
 	story := newStory(e.set, written, value, &out)
-	if len(q.asked) > 0 {
+	fmt.Fprintf(&out, "%s: %s, cause %s\n", subject(input.Resource), input.Drift.Type, input.Drift.Cause)
+	asked := 0
+	var failed []error
+	for _, area := range e.areas {
+		q, err := e.prepare(compiler, area.area, verbs)
+		if err != nil {
+			return "", &drift.Problem{Stage: "policy", Err: err}
+		}
+		asked += len(q.verbs)
+		if len(q.verbs) == 0 || !area.scope.covers(input.Resource.Namespace) {
+			continue
+		}
 		// Without the index and early exit every rule is tried and shown, which
 		// takes about ten times as long.
 		patient := *e
 		patient.options.Timeout *= 10
 		_, err = patient.evaluate(ctx, q, value, rego.EvalQueryTracer(story), rego.EvalRuleIndexing(false),
 			rego.EvalEarlyExit(false), rego.EvalPrintHook(topdown.NewPrintHook(&printed)))
+		failed = append(failed, err)
 	}
-	fmt.Fprintf(&out, "%s: %s, cause %s\n", subject(input.Resource), input.Drift.Type, input.Drift.Cause)
-	if len(q.asked) == 0 {
+	if asked == 0 {
 		out.WriteString("\nno policy defines any verb\n")
 	}
 	e.tell(compiler, story, input.Resource.Namespace)
 	if printed.Len() > 0 {
 		fmt.Fprintf(&out, "\nprint:\n%s", printed.String())
 	}
-	return out.String(), err
+	return out.String(), errors.Join(failed...)
 }
 
 func subject(resource drift.InputResource) string {
@@ -61,14 +69,13 @@ func subject(resource drift.InputResource) string {
 func (e *Engine) tell(compiler *ast.Compiler, story *story, namespace string) {
 	for _, verb := range verbs {
 		heading := false
-		for _, area := range e.set.areas() {
-			for _, rule := range compiler.GetRulesExact(asked{area, verb}.ref()) {
+		for _, area := range e.areas {
+			for _, rule := range compiler.GetRulesExact(setRef(area.area, verb)) {
 				if !heading {
 					heading = true
 					fmt.Fprintf(story.out, "\n%s\n", verb)
 				}
-				scope, scoped := e.set.scopes[area]
-				story.tellVerb(rule, scoped && !scope.covers(namespace))
+				story.tellVerb(rule, area.scope.covers(namespace))
 			}
 		}
 	}
@@ -140,17 +147,18 @@ func (s *story) ruleEvent(event topdown.Event, rule *ast.Rule) {
 }
 
 // tellVerb writes what became of one verb rule.
-func (s *story) tellVerb(rule *ast.Rule, outside bool) {
+func (s *story) tellVerb(rule *ast.Rule, speaks bool) {
 	at, tried := place(rule.Location), s.rules[rule]
+	if !speaks {
+		fmt.Fprintf(s.out, "  -    %s  not asked: the area does not speak for this object\n", at)
+		return
+	}
 	if tried == nil {
 		fmt.Fprintf(s.out, "  -    %s  not reached\n", at)
 		return
 	}
 	for _, member := range tried.gave {
 		fmt.Fprintf(s.out, "  yes  %s  %s\n", at, member)
-	}
-	if len(tried.gave) > 0 && outside {
-		s.out.WriteString("       dropped: the area does not speak for this object\n")
 	}
 	if len(tried.gave) == 0 {
 		fmt.Fprintf(s.out, "  no   %s  stopped at line %d: %s\n", at, tried.row, s.set.line(rule.Location.File, tried.row))

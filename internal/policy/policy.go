@@ -35,8 +35,8 @@ type Source struct {
 	Data map[string]any
 }
 
-// Area is what one area speaks for. Its reasons about other objects are dropped
-// and reported (drift.Verdict.OutOfArea).
+// Area is what one area speaks for. It is not asked about other objects, so what is
+// wrong with it concerns none of them.
 type Area struct {
 	All        bool     // every object, cluster-scoped ones included
 	Namespaces []string // objects in namespaces that match one of these globs (path.Match)
