@@ -289,7 +289,7 @@ func (s *site) policies() *policy.Engine {
 	}
 	var sources []policy.Source
 	if s.rego != "" {
-		files := fstest.MapFS{"policies/test.rego": &fstest.MapFile{Data: []byte(s.rego)}}
+		files := fstest.MapFS{"policies/test/test.rego": &fstest.MapFile{Data: []byte(s.rego)}}
 		sources = append(sources, policy.Source{Path: "policies", FS: files, Dir: "policies"})
 	}
 	engine, err := policy.Load(sources, policy.Options{})

@@ -34,8 +34,8 @@ func TestCheck(t *testing.T) {
 				"a_test.rego": "package drift.a_test\n\nimport data.drift.a\n\ntest_x if a.heal == set()\n",
 			},
 			[]string{
-				"warning: policies/a.rego:3: not formatted as opa fmt does [run opa fmt -w policies/a.rego]",
-				"error: policies/a.rego:5: heals is neither a verb nor used by another rule, so it has no effect [did you mean heal? Otherwise remove the rule, or use it in another]",
+				"warning: policies/a/a.rego:3: not formatted as opa fmt does [run opa fmt -w policies/a/a.rego]",
+				"error: policies/a/a.rego:5: heals is neither a verb nor used by another rule, so it has no effect [did you mean heal? Otherwise remove the rule, or use it in another]",
 			},
 		},
 		{
@@ -45,14 +45,14 @@ func TestCheck(t *testing.T) {
 				"shop_test.rego": test,
 			},
 			[]string{
-				"warning: policies/shop.rego:3: import data.drift.lib unused []",
-				"warning: policies/shop.rego:6: assigned var name unused []",
+				"warning: policies/shop/shop.rego:3: import data.drift.lib unused []",
+				"warning: policies/shop/shop.rego:6: assigned var name unused []",
 			},
 		},
 		{
 			"tests that do not compile stop no run",
 			map[string]string{"shop.rego": shopPolicy, "shop_test.rego": "package drift.shop_test\n\nimport data.drift.shop\n\ntest_x if count(shop.heel) == 0\n"},
-			[]string{`warning: policies/shop_test.rego:5: there is no rule "heel" in package drift.shop [did you mean "heal"? rules: alert_only, heal]`},
+			[]string{`warning: policies/shop/shop_test.rego:5: there is no rule "heel" in package drift.shop [did you mean "heal"? rules: alert_only, heal]`},
 		},
 		{
 			"no tests",
@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
 				"shop.rego":      "package drift.shop\n\nheal contains \"x\" if _live with input.drift.cause as \"live\"\n\n_live if input.drift.cause == \"live\"\n",
 				"shop_test.rego": test,
 			},
-			[]string{"warning: policies/shop.rego:3: with belongs into tests: here it decides about an input that does not exist [give the helper its value as an argument]"},
+			[]string{"warning: policies/shop/shop.rego:3: with belongs into tests: here it decides about an input that does not exist [give the helper its value as an argument]"},
 		},
 	}
 	for _, test := range tests {

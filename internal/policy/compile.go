@@ -75,6 +75,9 @@ func (ps *problems) thenCompile(s *set, m mode) (compiler *ast.Compiler) {
 		if !module.test && !module.library {
 			ps.checkVerbs(module, s.input)
 		}
+		if module.test {
+			ps.refuseVerbs(module)
+		}
 	}
 	compiler = recipe(s, m)
 	names := captureResolved(compiler)

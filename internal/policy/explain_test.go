@@ -72,7 +72,7 @@ func TestExplain(t *testing.T) {
 func TestExplainErrors(t *testing.T) {
 	engine := mustLoad(t, shop("heal contains \"x\" if {\n\tinput.drift.cause == \"live\"\n\tto_number(input.resource.name) > 3\n}\n"))
 	got, err := engine.Explain(context.Background(), scaled())
-	if err == nil || !strings.HasPrefix(err.Error(), "policies/shop.rego:5: evaluating policies: to_number") {
+	if err == nil || !strings.HasPrefix(err.Error(), "policies/shop/shop.rego:5: evaluating policies: to_number") {
 		t.Errorf("got error %v", err)
 	}
 	if !strings.Contains(got, "Deployment shop-web/web: modified, cause live") {

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,10 +18,15 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// tree is a folder of policies, file name → text.
+// tree is a folder of policies, file name → text. A name without a folder is put
+// into the folder of its package.
 func tree(files map[string]string) fs.FS {
 	fsys := fstest.MapFS{}
 	for name, text := range files {
+		pkg := regexp.MustCompile(`^package drift\.(\w+)`).FindStringSubmatch(text)
+		if !strings.Contains(name, "/") && pkg != nil {
+			name = strings.TrimSuffix(pkg[1], "_test") + "/" + name
+		}
 		fsys["repo/policies/"+name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return fsys
@@ -73,12 +82,12 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "syntax error: nothing can be known",
 			policy: "heal contains \"x\" if {\n",
-			want:   []string{"policies/shop.rego:4: syntax error: unexpected eof"},
+			want:   []string{"policies/shop/shop.rego:4: syntax error: unexpected eof"},
 		},
 		{
 			name:   "brackets that would keep the compiler busy for minutes",
 			policy: "heal contains \"x\" if input.app.name in " + strings.Repeat("{", 65) + strings.Repeat("}", 65) + "\n",
-			want:   []string{"policies/shop.rego:3: brackets are nested more than 64 deep"},
+			want:   []string{"policies/shop/shop.rego:3: brackets are nested more than 64 deep"},
 		},
 		{
 			name:   "Rego v0: refused with the way out",
@@ -88,72 +97,72 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "field that the input does not have",
 			policy: "heal contains \"x\" if input.resource.namspace == \"a\"\n",
-			want:   []string{`policies/shop.rego:3: input.resource has no field "namspace" [did you mean "namespace"?`},
+			want:   []string{`policies/shop/shop.rego:3: input.resource has no field "namspace" [did you mean "namespace"?`},
 		},
 		{
 			name:   "field through some",
 			policy: "heal contains \"x\" if {\n\tsome change in input.changes\n\tchange.operation == \"add\"\n}\n",
-			want:   []string{`policies/shop.rego:5: `, `has no field "operation"`},
+			want:   []string{`policies/shop/shop.rego:5: `, `has no field "operation"`},
 		},
 		{
 			name:   "field through a function argument, where OPA's types end",
 			policy: "heal contains \"x\" if _ours(input.resource)\n\n_ours(resource) if resource.namspace == \"a\"\n",
-			want:   []string{`policies/shop.rego:5: resource has no field "namspace" [did you mean "namespace"?`},
+			want:   []string{`policies/shop/shop.rego:5: resource has no field "namspace" [did you mean "namespace"?`},
 		},
 		{
 			name:   "text compared with a number",
 			policy: "heal contains \"x\" if input.resource.name == 3\n",
-			want:   []string{"policies/shop.rego:3: compares string with number"},
+			want:   []string{"policies/shop/shop.rego:3: compares string with number"},
 		},
 		{
 			name:   "misspelt verb: it would never be asked",
 			policy: "heals contains \"x\" if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: heals is neither a verb nor used by another rule", "did you mean heal?"},
+			want:   []string{"policies/shop/shop.rego:3: heals is neither a verb nor used by another rule", "did you mean heal?"},
 		},
 		{
 			name:   "helper that nobody uses",
 			policy: "frozen if input.run.weekday == \"Friday\"\n",
-			want:   []string{"policies/shop.rego:3: frozen is neither a verb nor used"},
+			want:   []string{"policies/shop/shop.rego:3: frozen is neither a verb nor used"},
 		},
 		{
 			name:   "heal if: true is no reason",
 			policy: "heal if input.drift.cause == \"live\"\n",
-			want:   []string{`policies/shop.rego:3: heal is written without contains`, `write heal contains "why" if`},
+			want:   []string{`policies/shop/shop.rego:3: heal is written without contains`, `write heal contains "why" if`},
 		},
 		{
 			name:   "heal := value",
 			policy: "heal := {\"x\"}\n",
-			want:   []string{"policies/shop.rego:3: heal is a verb and must be a set of reasons"},
+			want:   []string{"policies/shop/shop.rego:3: heal is a verb and must be a set of reasons"},
 		},
 		{
 			name:   "heal as a map",
 			policy: "heal[\"x\"] := \"y\" if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: heal is a verb and must be a set of reasons"},
+			want:   []string{"policies/shop/shop.rego:3: heal is a verb and must be a set of reasons"},
 		},
 		{
 			name:   "heal below a name",
 			policy: "heal.now contains \"y\" if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: heal is a verb and must be a set of reasons"},
+			want:   []string{"policies/shop/shop.rego:3: heal is a verb and must be a set of reasons"},
 		},
 		{
 			name:   "heal as a function",
 			policy: "heal(x) := x\n",
-			want:   []string{"policies/shop.rego:3: heal is a verb and cannot be a function"},
+			want:   []string{"policies/shop/shop.rego:3: heal is a verb and cannot be a function"},
 		},
 		{
 			name:   "default heal",
 			policy: "default heal := false\n\nheal if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: heal cannot have a default"},
+			want:   []string{"policies/shop/shop.rego:3: heal cannot have a default"},
 		},
 		{
 			name:   "word that a type never is",
 			policy: "alert_only contains \"x\" if input.drift.type == \"modfied\"\n",
-			want:   []string{`policies/shop.rego:3: input.drift.type is never "modfied" [did you mean "modified"?`},
+			want:   []string{`policies/shop/shop.rego:3: input.drift.type is never "modfied" [did you mean "modified"?`},
 		},
 		{
 			name:   "word in a set",
 			policy: "alert_only contains \"x\" if input.drift.cause in {\"live\", \"cluster\"}\n",
-			want:   []string{`policies/shop.rego:3: input.drift.cause is never "cluster" [words: "none", "git", "live", "both"]`},
+			want:   []string{`policies/shop/shop.rego:3: input.drift.cause is never "cluster" [words: "none", "git", "live", "both"]`},
 		},
 		{
 			name:   "word in a named set",
@@ -163,22 +172,22 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "word with !=, which would always hold",
 			policy: "heal contains \"x\" if input.app.renderer != \"Helm\"\n",
-			want:   []string{`policies/shop.rego:3: input.app.renderer is never "Helm" [did you mean "helm"?`},
+			want:   []string{`policies/shop/shop.rego:3: input.app.renderer is never "Helm" [did you mean "helm"?`},
 		},
 		{
 			name:   "word through some and a variable",
 			policy: "alert_only contains \"x\" if {\n\tsome change in input.changes\n\tclass := change.manager_class\n\tclass == \"human\"\n}\n",
-			want:   []string{`policies/shop.rego:6: class is never "human"`},
+			want:   []string{`policies/shop/shop.rego:6: class is never "human"`},
 		},
 		{
 			name:   "word through every",
 			policy: "heal contains \"x\" if {\n\tevery change in input.changes {\n\t\tchange.op == \"added\"\n\t}\n}\n",
-			want:   []string{`policies/shop.rego:5: change.op is never "added" [did you mean "add"?`},
+			want:   []string{`policies/shop/shop.rego:5: change.op is never "added" [did you mean "add"?`},
 		},
 		{
 			name:   "word in a comprehension",
 			policy: "heal contains \"x\" if count([c | some c in input.changes; c.op == \"update\"]) > 1\n",
-			want:   []string{`policies/shop.rego:3: c.op is never "update"`},
+			want:   []string{`policies/shop/shop.rego:3: c.op is never "update"`},
 		},
 		{
 			name:   "word through an index",
@@ -188,7 +197,7 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "word through a helper set",
 			policy: "heal contains \"x\" if {\n\tsome c in _live\n\tc.op == \"added\"\n}\n\n_live contains c if some c in input.changes\n",
-			want:   []string{`policies/shop.rego:5: c.op is never "added"`},
+			want:   []string{`policies/shop/shop.rego:5: c.op is never "added"`},
 		},
 		{
 			name:   "word through a helper rule",
@@ -198,12 +207,12 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "word through a function argument",
 			policy: "heal contains \"x\" if {\n\tsome change in input.changes\n\t_added(change)\n}\n\n_added(change) if change.op == \"added\"\n",
-			want:   []string{`policies/shop.rego:8: change.op is never "added"`},
+			want:   []string{`policies/shop/shop.rego:8: change.op is never "added"`},
 		},
 		{
 			name:   "word as a pattern in a function's head",
 			policy: "heal contains \"x\" if _soft(input.drift.cause)\n\n_soft(\"lives\") := true\n",
-			want:   []string{`policies/shop.rego:5: argument 1 of _soft is never "lives"`},
+			want:   []string{`policies/shop/shop.rego:5: argument 1 of _soft is never "lives"`},
 		},
 		{
 			name:   "word in a set made from words",
@@ -213,12 +222,12 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "weekday of lib.clock",
 			policy: "import data.drift.lib\n\nheal contains \"x\" if lib.clock(\"UTC\").weekday == \"Fri\"\n",
-			want:   []string{`policies/shop.rego:5: lib.clock("UTC").weekday is never "Fri" [did you mean "Friday"?`},
+			want:   []string{`policies/shop/shop.rego:5: lib.clock("UTC").weekday is never "Fri" [did you mean "Friday"?`},
 		},
 		{
 			name:   "text as a condition: holds when it is empty",
 			policy: "heal contains \"x\" if input.revision.signed_by\n",
-			want:   []string{`policies/shop.rego:3: input.revision.signed_by holds for every text, also an empty one [write input.revision.signed_by != ""]`},
+			want:   []string{`policies/shop/shop.rego:3: input.revision.signed_by holds for every text, also an empty one [write input.revision.signed_by != ""]`},
 		},
 		{
 			name:   "list as a condition: holds when it is empty",
@@ -243,22 +252,22 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "helper set as a condition: holds when it is empty",
 			policy: "heal contains \"x\" if _big\n\n_big contains c if some c in input.changes\n",
-			want:   []string{"policies/shop.rego:3: _big holds also when it is empty"},
+			want:   []string{"policies/shop/shop.rego:3: _big holds also when it is empty"},
 		},
 		{
 			name:   "variable as a condition",
 			policy: "heal contains \"x\" if {\n\tname := input.resource.name\n\tname\n}\n",
-			want:   []string{"policies/shop.rego:5: name holds for every text"},
+			want:   []string{"policies/shop/shop.rego:5: name holds for every text"},
 		},
 		{
 			name:   "count as a condition: holds for 0",
 			policy: "heal contains \"x\" if count(input.changes)\n",
-			want:   []string{"policies/shop.rego:3: count(input.changes) is not true or false"},
+			want:   []string{"policies/shop/shop.rego:3: count(input.changes) is not true or false"},
 		},
 		{
 			name:   "not over a label",
 			policy: "alert_only contains \"x\" if not input.resource.labels.team == \"core\"\n",
-			want:   []string{`policies/shop.rego:3: not over input.resource.labels.team, which can be missing [write object.get(input.resource.labels, "team", …) with a default]`},
+			want:   []string{`policies/shop/shop.rego:3: not over input.resource.labels.team, which can be missing [write object.get(input.resource.labels, "team", …) with a default]`},
 		},
 		{
 			name:   "not over a call with a label",
@@ -278,12 +287,12 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "not over a helper that may have no value",
 			policy: "alert_only contains \"x\" if not _team == \"core\"\n\n_team := input.resource.labels.team\n",
-			want:   []string{"policies/shop.rego:3: not over _team, which can be missing [give it a value in every case"},
+			want:   []string{"policies/shop/shop.rego:3: not over _team, which can be missing [give it a value in every case"},
 		},
 		{
 			name:   "not over a helper function that may have no value",
 			policy: "alert_only contains \"x\" if not _team(input.resource) == \"core\"\n\n_team(r) := r.labels.team\n",
-			want:   []string{"policies/shop.rego:3: not over _team(input.resource), which can be missing"},
+			want:   []string{"policies/shop/shop.rego:3: not over _team(input.resource), which can be missing"},
 		},
 		{
 			name:   "not over an element of a list",
@@ -293,22 +302,22 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "not over a text: never holds",
 			policy: "alert_only contains \"x\" if not input.revision.signed_by\n",
-			want:   []string{"policies/shop.rego:3: not input.revision.signed_by never holds"},
+			want:   []string{"policies/shop/shop.rego:3: not input.revision.signed_by never holds"},
 		},
 		{
 			name:   "not over a count: never holds",
 			policy: "alert_only contains \"x\" if not count(input.changes)\n",
-			want:   []string{"policies/shop.rego:3: count(input.changes) is not true or false"},
+			want:   []string{"policies/shop/shop.rego:3: count(input.changes) is not true or false"},
 		},
 		{
 			name:   "reason of the wrong type",
 			policy: "heal contains 3 if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: heal: 3 is a number, not a string"},
+			want:   []string{"policies/shop/shop.rego:3: heal: 3 is a number, not a string"},
 		},
 		{
 			name:   "reason with a misspelt key",
 			policy: "heal contains {\"reason\": \"x\", \"severty\": \"info\"} if input.drift.cause == \"live\"\n",
-			want:   []string{`policies/shop.rego:3: heal: unknown key "severty", did you mean "severity"?`},
+			want:   []string{`policies/shop/shop.rego:3: heal: unknown key "severty", did you mean "severity"?`},
 		},
 		{
 			name:   "unknown severity",
@@ -318,17 +327,17 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "pointer without a slash",
 			policy: "ignore_fields contains \"spec.replicas\" if input.resource.kind == \"Deployment\"\n",
-			want:   []string{`policies/shop.rego:3: ignore_fields: "spec.replicas": a JSON pointer starts with / [write a JSON pointer`},
+			want:   []string{`policies/shop/shop.rego:3: ignore_fields: "spec.replicas": a JSON pointer starts with / [write a JSON pointer`},
 		},
 		{
 			name:   "rule of the library that does not exist",
 			policy: "import data.drift.lib\n\nheal contains \"x\" if lib.only_undr([\"spec\"])\n",
-			want:   []string{`policies/shop.rego:5: there is no rule "only_undr" in package drift.lib [did you mean "only_under"?`},
+			want:   []string{`policies/shop/shop.rego:5: there is no rule "only_undr" in package drift.lib [did you mean "only_under"?`},
 		},
 		{
 			name:   "data that does not exist: the rule would never fire",
 			policy: "heal contains \"x\" if data.teams.core == input.resource.namespace\n",
-			want:   []string{"policies/shop.rego:3: there is no data.teams"},
+			want:   []string{"policies/shop/shop.rego:3: there is no data.teams"},
 		},
 		{
 			name:   "package that does not exist",
@@ -338,7 +347,7 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "parameter that is not set",
 			policy: "heal contains \"x\" if data.params.shop.limit > 3\n",
-			want:   []string{"policies/shop.rego:3: there is no parameter data.params.shop.limit [set it under data:"},
+			want:   []string{"policies/shop/shop.rego:3: there is no parameter data.params.shop.limit [set it under data:"},
 		},
 		{
 			name:   "fixture in a policy",
@@ -348,7 +357,7 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "test among the policies",
 			policy: "test_heals if count(heal) == 0\n\nheal contains \"x\" if input.drift.cause == \"live\"\n",
-			want:   []string{"policies/shop.rego:3: test_heals is neither a verb nor used", "tests stand in package drift.shop_test"},
+			want:   []string{"policies/shop/shop.rego:3: test_heals is neither a verb nor used", "tests stand in package drift.shop_test"},
 		},
 		{
 			name:   "schema annotation that would switch type checks off",
@@ -358,14 +367,14 @@ func TestLoadErrors(t *testing.T) {
 		{
 			name:   "a rule that depends on itself",
 			policy: "heal contains \"x\" if count(heal) == 0\n",
-			want:   []string{"policies/shop.rego:3: rule data.drift.shop.heal is recursive"},
+			want:   []string{"policies/shop/shop.rego:3: rule data.drift.shop.heal is recursive"},
 		},
 		{
 			name:   "several at once, in the order of lines",
 			policy: "heals contains \"x\" if input.drift.cause == \"live\"\n\nheal contains \"x\" if input.drift.cause == \"alive\"\n\nprune if input.drift.type == \"extra\"\n",
 			want: []string{
-				"policies/shop.rego:3: heals is neither", "policies/shop.rego:5: input.drift.cause is never \"alive\"",
-				"policies/shop.rego:7: prune is written without contains",
+				"policies/shop/shop.rego:3: heals is neither", "policies/shop/shop.rego:5: input.drift.cause is never \"alive\"",
+				"policies/shop/shop.rego:7: prune is written without contains",
 			},
 		},
 	}
@@ -456,19 +465,19 @@ func TestLoadPackages(t *testing.T) {
 		{"gates are not built", []Source{folder(map[string]string{"a.rego": "package gate.size\n\nhalt contains \"x\" if true\n"})},
 			[]string{"policies/a.rego:1: package gate.size: plan-level gates are not supported yet"}},
 		{"a veto in a file that runs leave out", []Source{folder(map[string]string{"a.rego": good, "b_test.rego": good})},
-			[]string{"policies/b_test.rego:1: a file named *_test.rego must hold a test package, not package drift.shop"}},
+			[]string{"policies/shop/b_test.rego:1: a file named *_test.rego must hold a test package, not package drift.shop"}},
 		{"a veto in a package that runs leave out", []Source{folder(map[string]string{"a.rego": good, "b.rego": "package drift.load_test" + heal})},
-			[]string{"policies/b.rego:1: package drift.load_test is a test package, and runs leave it out"}},
+			[]string{"policies/load/b.rego:1: package drift.load_test is a test package, and runs leave it out"}},
 		{"a file without a package", []Source{folder(map[string]string{"a.rego": "# nothing\n"})},
 			[]string{"policies/a.rego"}},
 		{"a syntax error in a test", []Source{folder(map[string]string{"a.rego": good, "a_test.rego": "package drift.shop_test\n\ntest_x if {\n"})},
-			[]string{"policies/a_test.rego:4"}},
+			[]string{"policies/shop/a_test.rego:4"}},
 		{"one package in two entries", []Source{folder(map[string]string{"a.rego": good}), {Path: "team/policies", FS: tree(map[string]string{"a.rego": good}), Dir: "repo/policies"}},
-			[]string{`team/policies/a.rego:1: package drift.shop stands in two policies entries: "policies" and "team/policies"`}},
+			[]string{`team/policies/shop/a.rego:1: package drift.shop stands in two policies entries: "policies" and "team/policies"`}},
 		{"a pack twice", []Source{{Builtin: "baseline"}, {Builtin: "baseline"}},
 			[]string{"package drift.baseline stands in two policies entries"}},
 		{"a policy in a pack's package", []Source{{Builtin: "baseline"}, folder(map[string]string{"a.rego": "package drift.baseline" + heal})},
-			[]string{"policies/a.rego:1: package drift.baseline stands in two"}},
+			[]string{"policies/baseline/a.rego:1: package drift.baseline stands in two"}},
 		{"unknown pack", []Source{{Builtin: "basline"}},
 			[]string{`there is no pack "basline", did you mean "baseline"? [packs: baseline]`}},
 		{"the library is no pack", []Source{{Builtin: "lib"}}, []string{`there is no pack "lib"`}},
@@ -477,10 +486,10 @@ func TestLoadPackages(t *testing.T) {
 		{"folder without policies", []Source{folder(map[string]string{"README.md": "x"})},
 			[]string{`policies: reading policies: no .rego file in "policies"`}},
 		{"an area that is not listed", []Source{withAreas(folder(map[string]string{"a.rego": good}), map[string]Area{"payments": {All: true}})},
-			[]string{"policies/a.rego:1: package drift.shop is not listed under areas"}},
+			[]string{"policies/shop/a.rego:1: package drift.shop is not listed under areas"}},
 		{"an area of another entry that is not listed: it would speak for everything",
 			[]Source{withAreas(folder(map[string]string{"a.rego": good}), map[string]Area{"shop": {All: true}}), {Path: "more", FS: tree(map[string]string{"b.rego": "package drift.more" + heal}), Dir: "repo/policies"}},
-			[]string{"more/b.rego:1: package drift.more is not listed under areas"}},
+			[]string{"more/more/b.rego:1: package drift.more is not listed under areas"}},
 		{"an area listed twice, differently",
 			[]Source{withAreas(folder(map[string]string{"a.rego": good}), map[string]Area{"shop": {All: true}}), withAreas(Source{Builtin: "baseline"}, map[string]Area{"shop": {Namespaces: []string{"x"}}})},
 			[]string{"builtin:baseline: areas: shop is listed twice, and differently"}},
@@ -492,7 +501,7 @@ func TestLoadPackages(t *testing.T) {
 		{"a broken pattern", []Source{withAreas(folder(map[string]string{"a.rego": good}), map[string]Area{"shop": {Namespaces: []string{"shop-["}}})},
 			[]string{`areas: shop: "shop-[" is no namespace pattern`}},
 		{"two syntax errors in two files", []Source{folder(map[string]string{"a.rego": "package drift.a\n\nheal contains\n", "b.rego": "package drift.b\n\nheal contains\n"})},
-			[]string{"policies/a.rego:", "policies/b.rego:"}},
+			[]string{"policies/a/a.rego:", "policies/b/b.rego:"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -504,6 +513,132 @@ func TestLoadPackages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLoadPlaces: who owns an area's folder decides what the area says, and nobody
+// else does.
+func TestLoadPlaces(t *testing.T) {
+	const veto = "\n\nalert_only contains \"x\" if input.drift.cause == \"live\"\n"
+	const test = "\n\ntest_x if true\n"
+	policy := func(area string) string { return "package drift." + area + veto }
+	tests := []struct {
+		reason string
+		files  map[string]string
+		want   []string // of what is refused; none: it loads
+	}{
+		{"the folder of the package", map[string]string{"drift/pay/pay.rego": policy("pay")}, nil},
+		{"the folder of the area alone", map[string]string{"pay/pay.rego": policy("pay")}, nil},
+		{"below it", map[string]string{"drift/pay/a/b/pay.rego": policy("pay")}, nil},
+		{"two areas, each in its way", map[string]string{"drift/pay/pay.rego": policy("pay"), "shop/shop.rego": policy("shop")}, nil},
+		{"its tests beside it", map[string]string{"pay/pay.rego": policy("pay"), "pay/pay_test.rego": "package drift.pay_test" + test}, nil},
+		{"a name that a folder's begins with", map[string]string{"drift/pay/pay.rego": policy("pay"), "drift/payments/x.rego": policy("payments")}, nil},
+		{"what a person put aside is not read", map[string]string{
+			"pay/pay.rego": policy("pay"), ".git-backup/pay/pay.rego": policy("shop"), "pay/.old/x.rego": "no Rego", "pay/.x.rego": "no Rego", ".x.rego.swp": "x",
+		}, nil},
+		{"other files", map[string]string{"pay/pay.rego": policy("pay"), "pay/README.md": "x", "pay/rego.txt": "x", "OWNERS": "x"}, nil},
+
+		{"another team's folder", map[string]string{"drift/shop/x.rego": policy("platform"), "drift/pay/pay.rego": policy("pay")},
+			[]string{"policies/drift/shop/x.rego:1: package drift.platform must stand in drift/platform/ below the entry's path [move the file, or name"}},
+		{"another team's folder, without drift/", map[string]string{"shop/x.rego": policy("platform")},
+			[]string{"policies/shop/x.rego:1: package drift.platform must stand in drift/platform/"}},
+		{"a folder of the area's name in another's", map[string]string{"drift/shop/platform/x.rego": policy("platform")},
+			[]string{"policies/drift/shop/platform/x.rego:1: package drift.platform must stand in"}},
+		{"deeper than the entry's own folder", map[string]string{"teams/drift/pay/x.rego": policy("pay")},
+			[]string{"policies/teams/drift/pay/x.rego:1: package drift.pay must stand in"}},
+		{"no folder at all", map[string]string{"./x.rego": policy("platform")},
+			[]string{"policies/x.rego:1: package drift.platform must stand in"}},
+		{"drift/ itself", map[string]string{"drift/x.rego": policy("platform")},
+			[]string{"policies/drift/x.rego:1: package drift.platform must stand in"}},
+		{"a folder that differs in case, as on some disks", map[string]string{"drift/Pay/x.rego": policy("pay")},
+			[]string{"policies/drift/Pay/x.rego:1: package drift.pay must stand in"}},
+		{"another team's tests", map[string]string{"pay/pay.rego": policy("pay"), "shop/pay_test.rego": "package drift.pay_test" + test},
+			[]string{"policies/shop/pay_test.rego:1: package drift.pay_test must stand in"}},
+		{"two folders for one area", map[string]string{"drift/pay/a.rego": policy("pay"), "pay/b.rego": policy("pay")},
+			[]string{"policies/pay/b.rego:1: area pay stands in two folders: policies/drift/pay/a.rego is in drift/pay/, this file in pay/"}},
+		{"an area whose folder holds all others", map[string]string{"drift/pay/x.rego": policy("drift")},
+			[]string{`policies/drift/pay/x.rego:1: package drift.drift: the area "drift" is reserved`}},
+		{"an area named as a layer", map[string]string{"drift/gate/x.rego": policy("gate")},
+			[]string{`the area "gate" is reserved`}},
+		{"a path in a package", map[string]string{"drift/a/b/x.rego": "package drift[\"a/b\"]" + veto},
+			[]string{`policies/drift/a/b/x.rego:1: package drift.a/b: "a/b" is no name for an area`}},
+		{"a path out of a folder", map[string]string{"drift/a/x.rego": "package drift[\"../b\"]" + veto},
+			[]string{`"../b" is no name for an area`}},
+
+		{"capitals", map[string]string{"pay/pay.rego": policy("pay"), "pay/veto.REGO": policy("pay")},
+			[]string{`policies/pay/veto.REGO: a policy is a file named *.rego, and "veto.REGO" would not be read`}},
+		{"a second ending", map[string]string{"pay/pay.rego": policy("pay"), "pay/veto.rego.txt": policy("pay")},
+			[]string{"policies/pay/veto.rego.txt: a policy is a file named *.rego"}},
+		{"an editor's copy", map[string]string{"pay/pay.rego": policy("pay"), "pay/veto.rego~": policy("pay"), "pay/veto.rego.bak": policy("pay"), "veto.rego2": "x"},
+			[]string{"policies/pay/veto.rego.bak: a policy", "policies/pay/veto.rego~: a policy", "policies/veto.rego2: a policy"}},
+		{"a veto among tests", map[string]string{"pay/pay.rego": policy("pay"), "pay/pay_test.rego": "package drift.pay_test" + veto},
+			[]string{"policies/pay/pay_test.rego:3: alert_only stands in a test package, and is never asked [move it into package drift.pay"}},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			fsys := fstest.MapFS{}
+			for name, text := range test.files {
+				fsys[path.Join("repo/policies", name)] = &fstest.MapFile{Data: []byte(text)}
+			}
+			_, err := Load([]Source{{Path: "policies", FS: fsys, Dir: "repo/policies"}}, Options{})
+			got := lines(err)
+			if len(got) != len(test.want) {
+				t.Fatalf("want %d problems, got:\n%s", len(test.want), strings.Join(got, "\n"))
+			}
+			for i, want := range test.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("want %q, got %q", want, got[i])
+				}
+			}
+		})
+	}
+}
+
+// TestLoadLinks: what a link leads to may belong to somebody else.
+func TestLoadLinks(t *testing.T) {
+	const veto = "package drift.pay\n\nalert_only contains \"x\" if input.drift.cause == \"live\"\n"
+	tests := []struct {
+		reason string
+		link   string // its place; it leads to elsewhere/, or to the file in it
+		target string
+		want   string
+	}{
+		{"a file", "policies/drift/pay/more.rego", "../../../elsewhere/x.rego", `policies/drift/pay/more.rego: reading policies: "policies/drift/pay/more.rego" is a symbolic link`},
+		{"a folder", "policies/drift/shop", "../../elsewhere", `policies/drift/shop: reading policies: "policies/drift/shop" is a symbolic link`},
+		{"a near miss", "policies/more.REGO", "../elsewhere/x.rego", `"policies/more.REGO" is a symbolic link`},
+		{"no policy", "policies/README.md", "../elsewhere/x.rego", ""},
+		{"hidden", "policies/.old", "../elsewhere", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range map[string]string{"policies/drift/pay/pay.rego": veto, "elsewhere/x.rego": veto} {
+				if err := os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Symlink(test.target, filepath.Join(dir, test.link)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load([]Source{{Path: "policies", FS: os.DirFS(dir), Dir: "policies"}}, Options{})
+			if got := strings.Join(lines(err), "\n"); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+				t.Errorf("want %q, got %q", test.want, got)
+			}
+		})
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "real/pay"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", filepath.Join(dir, "policies")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load([]Source{{Path: "policies/pay", FS: os.DirFS(dir), Dir: "policies/pay"}}, Options{})
+	if got := strings.Join(lines(err), "\n"); !strings.Contains(got, `policies/pay: reading policies: "policies" is a symbolic link`) {
+		t.Errorf("the entry's own path: got %q", got)
 	}
 }
 
@@ -524,7 +659,7 @@ func TestLoadFoldersOfOneName(t *testing.T) {
 	for _, reason := range engine.Evaluate(context.Background(), scaled()).Reasons[drift.VerbAlertOnly] {
 		rules = append(rules, reason.Area+" "+reason.Rule)
 	}
-	want := []string{"a policies/main.rego:3", "b policies#2/main.rego:3"}
+	want := []string{"a policies/a/main.rego:3", "b policies#2/b/main.rego:3"}
 	if diff := cmp.Diff(want, rules); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

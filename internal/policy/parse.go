@@ -36,7 +36,7 @@ func parseAll(files []file, from origin, found *problems) (modules []*module) {
 			continue
 		}
 		m := &module{
-			file: file.name, text: file.text, parsed: parsed,
+			file: file.name, below: file.below, text: file.text, parsed: parsed,
 			shipped: from != fromUser, library: from == shippedLibrary,
 		}
 		if m.place(found) {
@@ -84,12 +84,54 @@ func (m *module) place(found *problems) bool {
 	}
 	m.area = elements[1]
 	m.area, m.test = strings.CutSuffix(m.area, "_test")
-	return m.mayHold(found, full) && m.testNamesAgree(found, full) && m.schemasUntouched(found)
+	return m.mayHold(found, full) && m.inItsFolder(found, full) && m.testNamesAgree(found, full) && m.schemasUntouched(found)
+}
+
+// folders are where an area's packages may stand below the entry's path. Which of
+// them an area uses is its own choice, but it is one folder: a line of CODEOWNERS.
+func folders(area string) []string { return []string{"drift/" + area, area} }
+
+// folder is the area's folder that holds the module, or "".
+func (m *module) folder() string {
+	for _, folder := range folders(m.area) {
+		if strings.HasPrefix(m.below, folder+"/") {
+			return folder
+		}
+	}
+	return ""
+}
+
+// inItsFolder: whoever may write in one folder speaks for its area alone. Names are
+// compared as bytes, also on disks that make no difference between a and A.
+func (m *module) inItsFolder(found *problems, full string) bool {
+	if m.shipped || m.folder() != "" {
+		return true
+	}
+	found.at(m.parsed.Package.Location, "move the file, or name its package after its folder: a folder is one area, and a line of CODEOWNERS guards it",
+		"package %s must stand in %s/ below the entry's path", full, folders(m.area)[0])
+	return false
+}
+
+// oneFolderEach refuses an area that stands in both of its folders, since two
+// owners would speak for it.
+func oneFolderEach(modules []*module, found *problems) {
+	first := map[string]*module{}
+	for _, m := range modules {
+		before := first[m.area]
+		if before == nil {
+			first[m.area] = m
+			continue
+		}
+		if !m.shipped && before.folder() != m.folder() {
+			found.at(m.parsed.Package.Location, "keep an area in one folder",
+				"area %s stands in two folders: %s is in %s/, this file in %s/", m.area, before.file, before.folder(), m.folder())
+		}
+	}
 }
 
 // mayHold refuses areas that belong to the binary.
 func (m *module) mayHold(found *problems, full string) bool {
-	if m.shipped || !slices.Contains(reserved, m.area) {
+	if m.shipped || !slices.Contains(reserved, m.area) && !slices.Contains(layers, m.area) {
 		return true
 	}
 	found.at(m.parsed.Package.Location, "give the area another name; shared helpers may stand in any area",

@@ -37,7 +37,7 @@ func TestNoImpureBuiltins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(shop("heal contains \"x\" if "+call+"\n"), Options{})
 			got := strings.Join(lines(err), "\n")
-			if !strings.Contains(got, `policies/shop.rego:3: undefined function "`+name) {
+			if !strings.Contains(got, `policies/shop/shop.rego:3: undefined function "`+name) {
 				t.Errorf("want an undefined function, got %s", got)
 			}
 			if strings.Contains(got, "[]") {
@@ -94,7 +94,7 @@ func TestCapabilities(t *testing.T) {
 func TestOneLanguage(t *testing.T) {
 	for _, line := range []string{"import rego.v2", "import future.keywords.not", "import future.keywords.or"} {
 		_, err := Load(shop(line+"\n\nheal contains \"x\" if input.drift.cause == \"live\"\n"), Options{})
-		if got := strings.Join(lines(err), "\n"); !strings.Contains(got, "policies/shop.rego:3") {
+		if got := strings.Join(lines(err), "\n"); !strings.Contains(got, "policies/shop/shop.rego:3") {
 			t.Errorf("%s: want an error in line 3, got %q", line, got)
 		}
 	}

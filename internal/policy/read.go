@@ -2,9 +2,7 @@ package policy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -22,6 +20,7 @@ import (
 // module is one parsed file.
 type module struct {
 	file    string // as messages show it
+	below   string // its path below the entry's folder
 	area    string // the package below drift; "" for the root package drift
 	test    bool   // package drift.<area>_test
 	shipped bool   // comes with the binary
@@ -57,6 +56,10 @@ var areaName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // reserved areas are the binary's own.
 var reserved = []string{"lib", "testing"}
+
+// layers are the first elements of packages, which no area is named after: what
+// stands in drift/shop/ would otherwise be of an area drift as well.
+var layers = []string{"drift", "gate", "health"}
 
 // shippedBytes bounds what the binary itself brings; the user's bound is not
 // spent on it.
@@ -106,6 +109,7 @@ func (s *set) readSource(source Source, bytes *budget, owners map[string]string,
 	s.ignored = append(s.ignored, ignored...)
 	modules := parseAll(files, from, found)
 	s.modules = append(s.modules, modules...)
+	oneFolderEach(modules, found)
 
 	areas := map[string]bool{}
 	for _, m := range modules {
@@ -213,77 +217,4 @@ func packs() []string {
 		}
 	}
 	return names
-}
-
-// file is one policy file as it stands in the repository.
-type file struct {
-	name string
-	text []byte
-}
-
-// budget bounds the bytes that are read.
-type budget struct{ left, total int64 }
-
-// readFiles reads the .rego files of a source in lexical order, as far as the
-// budget goes. It also returns the names of files that look like data.
-func (b *budget) readFiles(source Source, found *problems) (files []file, ignored []string) {
-	dir := path.Clean(cmp.Or(source.Dir, "."))
-	if source.FS == nil {
-		found.add(source.Path, 0, "", "reading policies: no file system")
-		return nil, nil
-	}
-	err := fs.WalkDir(source.FS, dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			return nil
-		}
-		shown := path.Join(source.Path, strings.TrimPrefix(strings.TrimPrefix(name, dir), "/"))
-		switch path.Ext(name) {
-		case ".json", ".yaml", ".yml":
-			ignored = append(ignored, shown)
-			return nil
-		case ".rego":
-		default:
-			return nil
-		}
-		text, err := readBounded(source.FS, name, b.left)
-		if err != nil {
-			return err
-		}
-		b.left -= int64(len(text))
-		files = append(files, file{name: shown, text: text})
-		return nil
-	})
-	switch {
-	case errors.Is(err, errTooLarge):
-		found.add(source.Path, 0, "keep data out of policies; parameters go under data: of the policies entry",
-			"reading policies: more than %d bytes of Rego in all", b.total)
-	case errors.Is(err, fs.ErrNotExist):
-		found.add(source.Path, 0, "policies: path: is a folder in the repository", "reading policies: there is no folder %q", source.Path)
-	case err != nil:
-		found.add(source.Path, 0, "", "reading policies: %v", err)
-	case len(files) == 0:
-		found.add(source.Path, 0, "put at least one .rego file there, or remove the entry", "reading policies: no .rego file in %q", source.Path)
-	}
-	return files, ignored
-}
-
-var errTooLarge = errors.New("too large")
-
-func readBounded(fsys fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(text)) > limit {
-		return nil, errTooLarge
-	}
-	return text, nil
 }

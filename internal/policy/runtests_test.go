@@ -40,7 +40,7 @@ func runShop(t *testing.T, tests string, options Options) ([]string, TestReport)
 }
 
 func TestTest(t *testing.T) {
-	const prefix = "policies/shop_test.rego:"
+	const prefix = "policies/shop/shop_test.rego:"
 	tests := []struct {
 		name  string
 		tests string // from line 6
@@ -81,7 +81,7 @@ func TestTest(t *testing.T) {
 		},
 		{
 			"a builtin fails", "test_quiet if not to_number(\"x\") == 1\n",
-			[]string{prefix + `6 data.drift.shop_test.test_quiet error: policies/shop_test.rego:6: evaluating policies: to_number: strconv.ParseFloat: parsing "x": invalid syntax`},
+			[]string{prefix + `6 data.drift.shop_test.test_quiet error: policies/shop/shop_test.rego:6: evaluating policies: to_number: strconv.ParseFloat: parsing "x": invalid syntax`},
 		},
 		{
 			"not yet", "todo_test_later if false\n",
@@ -121,8 +121,8 @@ func TestTestCoverage(t *testing.T) {
 }
 `, Options{})
 	want := []Coverage{
-		{Area: "shop", Verb: "heal", Rule: "policies/shop.rego:3", Covered: true},
-		{Area: "shop", Verb: "alert_only", Rule: "policies/shop.rego:8", Covered: false},
+		{Area: "shop", Verb: "heal", Rule: "policies/shop/shop.rego:3", Covered: true},
+		{Area: "shop", Verb: "alert_only", Rule: "policies/shop/shop.rego:8", Covered: false},
 	}
 	if diff := cmp.Diff(want, report.Coverage); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -138,7 +138,7 @@ func TestTestPrints(t *testing.T) {
 
 func TestTestSelects(t *testing.T) {
 	got, _ := runShop(t, "test_a if true\n\ntest_b if true\n", Options{Run: "test_b$"})
-	if want := []string{"policies/shop_test.rego:8 data.drift.shop_test.test_b pass: "}; !cmp.Equal(want, got) {
+	if want := []string{"policies/shop/shop_test.rego:8 data.drift.shop_test.test_b pass: "}; !cmp.Equal(want, got) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -150,10 +150,10 @@ func TestTestErrors(t *testing.T) {
 		name, test, run, want string
 	}{
 		{"a rule that does not exist: it would be empty, and the test pass", "test_x if count(shop.heel) == 0 with input as testing.modified({})\n", "",
-			`policies/shop_test.rego:6: there is no rule "heel" in package drift.shop [did you mean "heal"?`},
+			`policies/shop/shop_test.rego:6: there is no rule "heel" in package drift.shop [did you mean "heal"?`},
 		{"an undefined function", "test_x if testing.modfied({}) == {}\n", "",
-			`policies/shop_test.rego:6: there is no rule "modfied" in package drift.testing [did you mean "modified"?`},
-		{"the network", "test_x if http.send({}).status_code == 200\n", "", `policies/shop_test.rego:6: undefined function "http.send"`},
+			`policies/shop/shop_test.rego:6: there is no rule "modfied" in package drift.testing [did you mean "modified"?`},
+		{"the network", "test_x if http.send({}).status_code == 200\n", "", `policies/shop/shop_test.rego:6: undefined function "http.send"`},
 		{"a filter that is none", "test_x if true\n", "(", "selecting tests: "},
 	}
 	for _, test := range tests {

@@ -41,6 +41,16 @@ func (ps *problems) checkVerbs(m *module, input *shape) {
 	}
 }
 
+// refuseVerbs: runs leave test packages out, so a veto in one would be lost.
+func (ps *problems) refuseVerbs(m *module) {
+	for _, rule := range m.parsed.Rules {
+		if name, _, _ := strings.Cut(ruleName(rule.Head), "."); isVerb(name) {
+			ps.at(rule.Location, "move it into package drift."+m.area+", or give the helper another name",
+				"%s stands in a test package, and is never asked", name)
+		}
+	}
+}
+
 // checkLiteralReason checks a reason that stands in the rule's head as text.
 func (ps *problems) checkLiteralReason(verb drift.Verb, key *ast.Term) {
 	if key == nil || !isLiteral(key.Value) {

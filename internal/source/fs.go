@@ -224,6 +224,20 @@ func (t *treeFS) Stat(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// ReadLink is what a symbolic link says, for readers to whom it matters that there is
+// one. (fs.ReadLinkFS also wants an Lstat that agrees with the listings.)
+func (t *treeFS) ReadLink(name string) (string, error) {
+	folder, err := t.find("readlink", path.Dir(name))
+	if err != nil {
+		return "", err
+	}
+	link := folder.child(path.Base(name))
+	if link == nil || link.kind != linkNode {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
+	}
+	return link.link, nil
+}
+
 func (t *treeFS) content(op, name string, found *node) ([]byte, error) {
 	content, err := t.contents.read(found)
 	if err != nil {

@@ -235,6 +235,13 @@ func TestLinks(t *testing.T) {
 		for name, text := range refusals {
 			refused(t, got.FS, name, text)
 		}
+		for name, link := range map[string]string{
+			"ok/file": "../dir/file.yaml", "ok/folder": "../dir/", "ok/folder/file.yaml": "", "bad/dangling": "../dir/nothing.yaml", "top.yaml": "", "dir": "",
+		} {
+			if text, err := got.FS.(*treeFS).ReadLink(name); text != link || (err == nil) != (link != "") {
+				t.Errorf("%s: leads to %q, error %v, want %q", name, text, err, link)
+			}
+		}
 	}
 }
 
