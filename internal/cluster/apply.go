@@ -207,5 +207,5 @@ func (t target) patch(ctx context.Context, id drift.ID, sort types.PatchType, co
 	if err != nil {
 		return nil, err
 	}
-	return decode(answer)
+	return asked{t.of, id.Namespace, id.Name}.read(answer)
 }

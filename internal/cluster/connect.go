@@ -162,6 +162,9 @@ func (c *Client) ping(ctx context.Context) error {
 	if err == nil {
 		err = json.Unmarshal(body, &info)
 	}
+	if err == nil && info.GitVersion == "" {
+		err = malformed("it names no version of Kubernetes")
+	}
 	if err == nil {
 		c.mu.Lock()
 		c.version = info.GitVersion
@@ -197,14 +200,12 @@ func (c *Client) Identity(ctx context.Context) (string, error) {
 	if uid != "" {
 		return uid, nil
 	}
-	namespace, err := c.own.get(ctx, "/api/v1/namespaces/kube-system")
+	namespace, err := c.own.get(ctx, namespaceResource, "", "kube-system")
 	if err != nil {
 		return "", &drift.Problem{Stage: "cluster", Hint: `allow "get" on the namespace kube-system`,
 			Err: fmt.Errorf("reading the cluster's identity: %w", err)}
 	}
-	if uid = text(namespace, "metadata", "uid"); uid == "" {
-		return "", &drift.Problem{Stage: "cluster", Err: errors.New("reading the cluster's identity: namespace kube-system has no UID")}
-	}
+	uid = uidOf(namespace)
 	c.mu.Lock()
 	c.uid = uid
 	c.mu.Unlock()

@@ -10,34 +10,32 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-const crdPath = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-// metadataOnly asks for names and labels without the schemas, which can be
-// hundreds of kilobytes each.
-const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+var crdResource = resource{
+	Kind:     drift.Kind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"},
+	KindInfo: drift.KindInfo{Resource: "customresourcedefinitions"},
+}
 
 // kindIsGone says whether nothing can hold objects of a kind any more: no
-// version of its group failed discovery, and no CRD defines it. Whatever cannot
-// be read makes the answer no.
+// version of its group failed discovery, and no CRD defines it. A built-in kind is
+// gone when discovery lacks it, and so is one of an aggregated API that nobody serves
+// any more. Whatever cannot be read makes the answer no.
 func (s *survey) kindIsGone(ctx context.Context, id drift.ID) bool {
 	if groupDegraded(s.served, id.Group) {
 		return false
 	}
-	body, err := s.read(ctx, request{path: crdPath, accept: metadataOnly})
+	if drift.BuiltInGroup(id.Group) {
+		return true
+	}
+	crds, err := s.heads(ctx, crdResource, "", "")
 	if err != nil {
 		return false
 	}
-	crds, err := decode(body)
-	if err != nil {
-		return false
-	}
-	for _, item := range list(crds, "items") {
-		meta, _ := item.(map[string]any)
-		name := text(meta, "metadata", "name") // always PLURAL.GROUP
+	for _, one := range crds {
+		name := one.Metadata.Name // always PLURAL.GROUP
 		if !strings.HasSuffix(name, "."+id.Group) {
 			continue
 		}
-		crd, err := s.get(ctx, crdPath+"/"+name)
+		crd, err := s.get(ctx, crdResource, "", name)
 		if err != nil || text(crd, "spec", "names", "kind") == id.Kind {
 			return false
 		}
@@ -57,14 +55,11 @@ func (c *Client) AwaitCRD(ctx context.Context, app drift.App, name string) error
 	if err != nil {
 		return err
 	}
-	if err := segment("name", name); err != nil {
-		return err
-	}
 	waiting, end := context.WithTimeout(ctx, patience)
 	defer end()
 	var crd map[string]any
 	_, err = poll(waiting, func() (struct{}, bool, error) {
-		answer, err := session.get(waiting, crdPath+"/"+name)
+		answer, err := session.get(waiting, crdResource, "", name)
 		if err != nil {
 			return struct{}{}, false, err
 		}
@@ -115,7 +110,10 @@ func (c *Client) awaitKind(ctx context.Context, session *session, kind drift.Kin
 		if err != nil {
 			return struct{}{}, false, err
 		}
-		_, err = session.read(ctx, request{path: where, query: values("limit", "1")})
+		body, err := session.read(ctx, request{path: where, query: values("limit", "1")})
+		if err == nil {
+			_, err = of.readList(body)
+		}
 		if err == nil || forbidden(err) {
 			return struct{}{}, true, nil
 		}

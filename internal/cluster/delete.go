@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -43,10 +45,13 @@ func (t target) remove(ctx context.Context, id drift.ID, uid, version string) er
 	if err != nil {
 		return err
 	}
+	var answer []byte
 	for attempt := 0; ; attempt++ {
-		_, err = t.send(ctx, request{verb: http.MethodDelete, path: where, contentType: "application/json", body: body})
+		answer, err = t.send(ctx, request{verb: http.MethodDelete, path: where, contentType: "application/json", body: body})
 		if err == nil {
-			return nil
+			if err = t.deleted(answer, id); err == nil {
+				return nil
+			}
 		}
 		if !unknownOutcome(err) {
 			break
@@ -60,6 +65,19 @@ func (t target) remove(ctx context.Context, id drift.ID, uid, version string) er
 		return nil
 	}
 	return err
+}
+
+// deleted says whether an answer accepts a deletion: a Status, or the object as it was
+// or as finalizers keep it.
+func (t target) deleted(body []byte, id drift.ID) error {
+	object, err := decode(body)
+	if err != nil {
+		return err
+	}
+	if text(object, "kind") == "Status" && text(object, "status") == metav1.StatusSuccess {
+		return nil
+	}
+	return asked{t.of, id.Namespace, id.Name}.is(object)
 }
 
 // settleDelete finds out what became of a deletion whose answer was lost.

@@ -22,7 +22,7 @@ import (
 // group-version where it does not. A group-version that cannot be discovered is
 // Degraded: its kinds are unknown, never absent.
 func (c *Client) Capabilities(ctx context.Context) (drift.Capabilities, error) {
-	_, resources, err := discovery.ServerGroupsAndResourcesWithContext(ctx, c.own.discovery)
+	groups, resources, err := discovery.ServerGroupsAndResourcesWithContext(ctx, c.own.discovery)
 	failed, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
 	if err != nil && !partly {
 		return drift.Capabilities{}, fmt.Errorf("asking the cluster what it serves: %w", describe(err))
@@ -34,10 +34,45 @@ func (c *Client) Capabilities(ctx context.Context) (drift.Capabilities, error) {
 	for groupVersion, reason := range failed {
 		served.Degraded[groupVersion.String()] = reason.Error()
 	}
+	maps.Copy(served.Degraded, undescribed(groups, resources, served.Degraded))
+	if err := basics(served); err != nil {
+		return drift.Capabilities{}, fmt.Errorf("asking the cluster what it serves: %w", err)
+	}
 	c.mu.Lock()
 	c.served = &served
 	c.mu.Unlock()
 	return served, nil
+}
+
+// undescribed are the group-versions that the cluster names and says nothing about, as
+// where an empty object came for their description. One of an aggregated API may serve
+// nothing, as that of a metrics adapter without rules; a built-in one always does.
+func undescribed(groups []*metav1.APIGroup, resources []*metav1.APIResourceList, failed map[string]string) map[string]string {
+	described := map[string]bool{}
+	for _, list := range resources {
+		group, _, err := drift.ParseAPIVersion(list.GroupVersion)
+		described[list.GroupVersion] = err == nil && (len(list.APIResources) > 0 || !drift.BuiltInGroup(group))
+	}
+	found := map[string]string{}
+	for _, group := range groups {
+		for _, version := range group.Versions {
+			if failed[version.GroupVersion] == "" && !described[version.GroupVersion] {
+				found[version.GroupVersion] = "the answer describes nothing of it"
+			}
+		}
+	}
+	return found
+}
+
+// basics makes sure that discovery names what no run can do without: an answer that
+// lacks these is not a cluster's, and what else it lacks is not gone.
+func basics(served drift.Capabilities) error {
+	for _, of := range []resource{namespaceResource, configMaps, secrets, leases} {
+		if _, ok := served.Kinds[of.Kind]; !ok && served.Degraded[of.APIVersion()] == "" {
+			return malformed("it lacks %s, which every cluster serves", of.Kind)
+		}
+	}
+	return nil
 }
 
 // capabilities turns discovery documents into plain values. APIVersions holds
@@ -116,7 +151,11 @@ func (c *Client) discover(ctx context.Context, apiVersion string) error {
 		return fmt.Errorf("asking what %q serves: %w", apiVersion, err)
 	}
 	var resources metav1.APIResourceList
-	if err := json.Unmarshal(body, &resources); err != nil {
+	err = json.Unmarshal(body, &resources)
+	if err == nil && (resources.Kind != "APIResourceList" || resources.GroupVersion != apiVersion) {
+		err = malformed("it describes %q", resources.GroupVersion)
+	}
+	if err != nil {
 		return fmt.Errorf("asking what %q serves: %w", apiVersion, err)
 	}
 	if _, err := c.known(ctx); err != nil {

@@ -50,5 +50,5 @@ func (c *Client) dryRemove(ctx context.Context, app drift.App, id drift.ID, vers
 	if err != nil {
 		return nil, fmt.Errorf("asking what %s would be without what was added: %w", id.Short(), describe(err))
 	}
-	return decode(answer)
+	return asked{of, id.Namespace, id.Name}.tried(answer)
 }

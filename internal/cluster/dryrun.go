@@ -94,7 +94,7 @@ func (s *session) dryRun(ctx context.Context, of resource, id drift.ID, manifest
 	if err != nil {
 		return nil, err
 	}
-	return decode(answer)
+	return asked{of, id.Namespace, id.Name}.tried(answer)
 }
 
 // refused explains why the API server would not take the object.

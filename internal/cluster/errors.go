@@ -28,7 +28,8 @@ var errExpired = errors.New("the list expired")
 //   - an answer that says no: *drift.Refusal
 //   - no answer: drift.ErrUnreachable, with the transport's error
 //   - an ended context: its own error
-//   - a failing server: an error without any of these causes
+//   - a failing server, or an answer that is not what was asked for: an error without
+//     any of these causes
 func describe(err error) error {
 	var problem *drift.Problem
 	var refusal *drift.Refusal
@@ -37,7 +38,7 @@ func describe(err error) error {
 		return nil
 	case errors.As(err, &problem), errors.As(err, &refusal):
 		return err
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errMalformed):
 		return err
 	}
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {

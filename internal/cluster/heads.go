@@ -1,9 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -107,6 +108,7 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 			found.same = append(found.same, one.place())
 		case memo.asked[one.place()]:
 			changed++
+			found.left = append(found.left, one.place())
 		case memo.partOf[one.partOf]:
 			newcomers = append(newcomers, one.place())
 		}
@@ -139,35 +141,49 @@ type listedHead struct {
 	partOf string
 }
 
-// heads reads one LIST of heads.
+// heads reads one LIST of heads, which is whole or an error.
 func (s *session) heads(ctx context.Context, of resource, namespace, selector string) ([]listedHead, error) {
 	var found []listedHead
-	err := s.pages(ctx, of, namespace, selector, headsOnly, func(body []byte, first bool) (next string, err error) {
+	partial, err := s.pages(ctx, of, namespace, selector, headsOnly, func(body []byte, first bool) (listHead, error) {
 		if first {
 			found = nil
 		}
-		list, err := decodeHeads(body)
+		list, said, err := decodeHeads(body)
 		if err != nil {
-			return "", err
+			return listHead{}, err
 		}
 		for i := range list.Items {
-			found = append(found, listedHead{headOf(&list.Items[i]), list.Items[i].Labels[partOfLabel]})
+			one := headOf(&list.Items[i])
+			if one.Metadata.Name == "" || one.Metadata.UID == "" || one.Metadata.ResourceVersion == "" {
+				return listHead{}, malformed("the metadata of an object lack its name, UID or resourceVersion")
+			}
+			found = append(found, listedHead{one, list.Items[i].Labels[partOfLabel]})
 		}
-		return list.Continue, nil
+		return said, nil
 	})
-	return found, err
+	if err = cmp.Or(err, partial); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
-func decodeHeads(body []byte) (*metav1.PartialObjectMetadataList, error) {
-	object, _, err := metaDecoder.Decode(body, nil, nil)
+func decodeHeads(body []byte) (*metav1.PartialObjectMetadataList, listHead, error) {
+	object, kind, err := metaDecoder.Decode(body, nil, nil)
 	if err != nil {
-		return nil, err
+		return nil, listHead{}, err
 	}
 	list, ok := object.(*metav1.PartialObjectMetadataList)
 	if !ok {
-		return nil, fmt.Errorf("the API server sent a %T, not a list of metadata", object)
+		return nil, listHead{}, malformed("it is a %s, not a list of metadata", kind.Kind)
 	}
-	return list, nil
+	if json.Valid(body) {
+		if err := hasItems(body); err != nil {
+			return nil, listHead{}, err
+		}
+	}
+	var said listHead
+	said.Metadata.ResourceVersion, said.Metadata.Continue, said.Metadata.RemainingItemCount = list.ResourceVersion, list.Continue, list.RemainingItemCount
+	return list, said, said.whole()
 }
 
 func headOf(item *metav1.PartialObjectMetadata) head {

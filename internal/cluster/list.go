@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,7 +28,9 @@ type listing struct {
 	resource resource
 	objects  map[place]map[string]any
 	same     map[place]bool   // nobody has written these since their memo rows were made
+	left     map[place]bool   // it holds these, and they are read one by one
 	err      error            // the whole kind could not be listed
+	partial  error            // it may not hold all there is
 	narrowed error            // why it was listed in some namespaces only
 	denied   map[string]error // namespaces that could not be listed
 }
@@ -46,14 +47,21 @@ func (l listing) find(where place) (live map[string]any, same bool, err error) {
 	return l.objects[where], l.same[where], nil
 }
 
+// lacks says that the list does not hold what stands there, although it carries the
+// label that was listed by: nobody takes such a list's word that something is gone.
+func (l listing) lacks(where place, live map[string]any) bool {
+	return l.err == nil && l.denied[where.namespace] == nil && l.objects[where] == nil && !l.same[where] && !l.left[where] &&
+		at(live, "metadata", "labels", partOfLabel) != nil
+}
+
 // list reads one kind: in one LIST, or, where the identity may not list the
 // whole cluster, in one per namespace. What the memo says of an object by its identity
 // alone spares reading or decoding it; it may be nil.
 func (s *session) list(ctx context.Context, of resource, selector string, namespaces []string, memo *memoRows) listing {
-	answer := listing{resource: of, objects: map[place]map[string]any{}, same: map[place]bool{}, denied: map[string]error{}}
+	answer := listing{resource: of, objects: map[place]map[string]any{}, same: map[place]bool{}, left: map[place]bool{}, denied: map[string]error{}}
 	found, err := s.collect(ctx, of, "", selector, memo)
 	if !forbidden(err) || !of.Namespaced || len(namespaces) == 0 {
-		answer.err = err
+		answer.err, answer.partial = err, found.partial
 		answer.add(found)
 		return answer
 	}
@@ -64,6 +72,7 @@ func (s *session) list(ctx context.Context, of resource, selector string, namesp
 			answer.denied[namespace] = err
 			continue
 		}
+		answer.partial = errors.Join(answer.partial, found.partial)
 		answer.add(found)
 	}
 	return answer
@@ -78,13 +87,18 @@ func (l listing) add(found collection) {
 	for _, where := range found.same {
 		l.same[where] = true
 	}
+	for _, where := range found.left {
+		l.left[where] = true
+	}
 }
 
 // collection is what one LIST holds: objects, and the places of those that were
-// known by their identity.
+// known by their identity, or that are still to be read.
 type collection struct {
-	items []map[string]any
-	same  []place
+	items   []map[string]any
+	same    []place
+	left    []place
+	partial error // it may not be all there is
 }
 
 // collect reads one LIST: of the objects, or of their heads where those are enough.
@@ -96,54 +110,65 @@ func (s *session) collect(ctx context.Context, of resource, namespace, selector 
 		}
 	}
 	var all collection
-	err := s.pages(ctx, of, namespace, selector, runtime.ContentTypeJSON, func(body []byte, first bool) (next string, err error) {
+	partial, err := s.pages(ctx, of, namespace, selector, runtime.ContentTypeJSON, func(body []byte, first bool) (listHead, error) {
 		if first {
 			all = collection{}
 		}
-		return all.addPage(body, memo)
+		return all.addPage(body, of, namespace, memo)
 	})
 	if err != nil {
 		return collection{}, err
 	}
+	all.partial = partial
 	return all, nil
 }
 
+// readPage takes one page of a list and says what the page says of itself.
+type readPage func(body []byte, first bool) (listHead, error)
+
 // pages reads all pages of one LIST. When the snapshot expires between pages
 // (410), the list starts again with a first page, so that an answer is always of
-// one moment.
-func (s *session) pages(ctx context.Context, of resource, namespace, selector, accept string, page func(body []byte, first bool) (next string, err error)) error {
+// one moment; partial says that it may not be.
+func (s *session) pages(ctx context.Context, of resource, namespace, selector, accept string, page readPage) (partial, err error) {
 	where, err := of.path(namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for attempt := 0; ; attempt++ {
-		err := s.onePass(ctx, where, selector, accept, page)
+		partial, err := s.onePass(ctx, where, selector, accept, page)
 		switch {
+		case err == nil && partial != nil:
+			return fmt.Errorf("listing %s: %w", of.GroupKind(), partial), nil
 		case err == nil:
-			return nil
+			return nil, nil
 		case errors.Is(err, errExpired) && attempt < restarts:
 			continue
 		}
-		return fmt.Errorf("listing %s: %w", of.GroupKind(), err)
+		return nil, fmt.Errorf("listing %s: %w", of.GroupKind(), err)
 	}
 }
 
-func (s *session) onePass(ctx context.Context, where, selector, accept string, page func(body []byte, first bool) (next string, err error)) error {
+func (s *session) onePass(ctx context.Context, where, selector, accept string, page readPage) (partial, err error) {
 	query := values("limit", strconv.Itoa(pageLimit))
 	if selector != "" {
 		query.Set("labelSelector", selector)
 	}
+	var at moment
 	for first := true; ; first = false {
 		body, err := s.read(ctx, request{path: where, query: query, accept: accept})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		next, err := page(body, first)
+		said, err := page(body, first)
+		next := said.Metadata.Continue
+		if err == nil {
+			err = at.add(said.Metadata.ResourceVersion, query.Get("continue"), next)
+		}
 		if err != nil {
-			return fmt.Errorf("decoding the list: %w", err)
+			return nil, fmt.Errorf("decoding the list: %w", err)
 		}
 		if next == "" {
-			return nil
+			return at.partial, nil
 		}
 		query.Set("continue", next)
 	}
@@ -162,32 +187,27 @@ type head struct {
 func (h head) place() place { return place{h.Metadata.Namespace, h.Metadata.Name} }
 
 // addPage decodes one page, and of an object that is known nothing but its head.
-func (c *collection) addPage(body []byte, memo *memoRows) (next string, err error) {
-	var page struct {
-		Metadata struct {
-			Continue string `json:"continue"`
-		} `json:"metadata"`
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &page); err != nil {
-		return "", err
+func (c *collection) addPage(body []byte, of resource, namespace string, memo *memoRows) (listHead, error) {
+	page, err := of.readList(body)
+	if err != nil {
+		return listHead{}, err
 	}
 	for _, raw := range page.Items {
 		if memo != nil {
-			var of head
-			if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &of); err != nil {
-				return "", err
+			var known head
+			if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &known); err != nil {
+				return listHead{}, err
 			}
-			if memo.same(of) {
-				c.same = append(c.same, of.place())
+			if memo.same(known) {
+				c.same = append(c.same, known.place())
 				continue
 			}
 		}
-		item, err := decode(raw)
+		item, err := of.item(raw, namespace)
 		if err != nil {
-			return "", err
+			return listHead{}, err
 		}
 		c.items = append(c.items, item)
 	}
-	return page.Metadata.Continue, nil
+	return page.listHead, nil
 }

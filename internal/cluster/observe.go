@@ -41,6 +41,9 @@ func (c *Client) Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen,
 		return nil, err
 	}
 	for i := range seen {
+		seen[i] = withUnlisted(seen[i], wants[i])
+	}
+	for i := range seen {
 		if lost(seen[i]) {
 			// One lost answer may be bad luck; a cluster that is gone ends the run.
 			if err := c.ping(ctx); err != nil {
@@ -82,6 +85,26 @@ func (c *Client) startLooks(ctx context.Context, looks *errgroup.Group, survey *
 	for i, entry := range extras {
 		look(&seen.Extras[i], func(ctx context.Context) drift.Observation { return survey.lookExtra(ctx, entry) })
 	}
+	return seen
+}
+
+// withUnlisted tells of members that a LIST lacked: what else that list lacks is not
+// known either, so the app is incomplete. One that came between the LIST and the GET
+// counts as well; the next run knows.
+func withUnlisted(seen drift.Seen, want drift.Want) drift.Seen {
+	for _, one := range slices.Concat(seen.Objects, seen.Extras) {
+		if !one.Unlisted {
+			continue
+		}
+		seen.Problems = append(seen.Problems, problem(seen.App, &drift.Problem{Stage: "observe",
+			Hint: "if the next run says the same, find out what stands between Killick and the API server",
+			Err:  fmt.Errorf("listing %s: the list lacks %s, which is there and has the label that was listed by", one.ID.GroupKind(), one.ID.Short())}))
+		if !want.Inventory.Known {
+			seen.RebuildIncomplete = append(seen.RebuildIncomplete, one.ID.GroupKind())
+		}
+	}
+	slices.Sort(seen.RebuildIncomplete)
+	seen.RebuildIncomplete = slices.Compact(seen.RebuildIncomplete)
 	return seen
 }
 
@@ -152,7 +175,8 @@ func (c *Client) look(ctx context.Context, s *survey, ask question) drift.Observ
 		return s.lookUnserved(ctx, object, err)
 	}
 	where := place{object.ID.Namespace, object.ID.Name}
-	live, same, err := s.listings[of.Kind].find(where)
+	listing, listed := s.listings[of.Kind]
+	live, same, err := listing.find(where)
 	switch {
 	case err != nil:
 		seen.Err = unreadable(object, err)
@@ -169,16 +193,15 @@ func (c *Client) look(ctx context.Context, s *survey, ask question) drift.Observ
 		seen.Err = unreadable(object, seen.Err)
 		return seen
 	}
-	return c.predict(ctx, s, of, ask, seen)
+	unlisted := listed && listing.lacks(where, seen.Live)
+	seen = c.predict(ctx, s, of, ask, seen)
+	seen.Unlisted = unlisted
+	return seen
 }
 
 // fetch reads one object by name. Only NotFound makes it Absent.
 func (s *session) fetch(ctx context.Context, of resource, id drift.ID) drift.Observation {
-	where, err := of.object(id.Namespace, id.Name)
-	if err != nil {
-		return drift.Observation{ID: id, Err: err}
-	}
-	live, err := s.get(ctx, where)
+	live, err := s.get(ctx, of, id.Namespace, id.Name)
 	switch {
 	case errors.Is(err, errNotFound):
 		return drift.Observation{ID: id, State: drift.Absent}
@@ -224,11 +247,14 @@ func (s *survey) lookExtra(ctx context.Context, entry drift.Entry) drift.Observa
 	if err != nil {
 		return drift.Observation{ID: entry.ID, Err: unreadable(drift.Object{ID: entry.ID}, err)}
 	}
+	where := place{entry.ID.Namespace, entry.ID.Name}
+	var lists []listing
 	for kind, listing := range s.listings {
 		if kind.Group != entry.ID.Group || kind.Kind != entry.ID.Kind {
 			continue
 		}
-		live, _, err := listing.find(place{entry.ID.Namespace, entry.ID.Name})
+		lists = append(lists, listing)
+		live, _, err := listing.find(where)
 		if err != nil {
 			return drift.Observation{ID: entry.ID, Err: unreadable(drift.Object{ID: entry.ID}, err)}
 		}
@@ -240,6 +266,7 @@ func (s *survey) lookExtra(ctx context.Context, entry drift.Entry) drift.Observa
 	if seen.State == drift.Unreadable {
 		seen.Err = unreadable(drift.Object{ID: entry.ID}, seen.Err)
 	}
+	seen.Unlisted = slices.ContainsFunc(lists, func(l listing) bool { return l.lacks(where, seen.Live) })
 	return seen
 }
 

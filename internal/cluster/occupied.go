@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -42,7 +43,7 @@ func (c *Client) Occupied(ctx context.Context, app drift.App, id drift.ID, live 
 			return "", err
 		}
 		found, err := session.collect(ctx, of, namespace, "", nil)
-		if err != nil {
+		if err = cmp.Or(err, found.partial); err != nil {
 			return "", fmt.Errorf("listing %s: %w", kind, describe(err))
 		}
 		for _, item := range found.items {

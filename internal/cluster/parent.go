@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func (c *Client) Installation(ctx context.Context) (string, error) {
 // next Load of each app asks for nothing more.
 func (c *Client) Parents(ctx context.Context) ([]string, error) {
 	found, err := c.own.collect(ctx, configMaps, c.stateNamespace, ownSelector, nil)
-	if err != nil {
+	if err = cmp.Or(err, found.partial); err != nil {
 		return nil, stateProblem("listing the apps", err)
 	}
 	listed := make(map[string]map[string]any, len(found.items))

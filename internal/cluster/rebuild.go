@@ -68,7 +68,7 @@ func (s *survey) rebuildGaps(ctx context.Context, want drift.Want, wrote bool) r
 		name := kind.GroupKind()
 		whole, err := s.unseen(kind)
 		unserved := errors.Is(err, drift.ErrNotServed)
-		if err == nil || !lost && (forbidden(err) || unserved) ||
+		if err == nil || !lost && (forbidden(err) || unserved || errors.Is(err, errPartial)) ||
 			unserved && s.kindIsGone(ctx, drift.ID{Group: kind.Group, Kind: kind.Kind}) {
 			continue
 		}
@@ -115,6 +115,8 @@ func (s *survey) unseen(kind drift.Kind) (whole bool, err error) {
 			whole, err = true, listing.err
 		case listing.narrowed != nil:
 			whole, err = false, listing.narrowed
+		case listing.partial != nil:
+			whole, err = false, listing.partial
 		default:
 			return false, nil
 		}

@@ -178,12 +178,26 @@ func (s *session) read(ctx context.Context, r request) ([]byte, error) {
 }
 
 // get reads one object; errors.Is(err, errNotFound) says that it is absent.
-func (s *session) get(ctx context.Context, path string) (map[string]any, error) {
-	body, err := s.read(ctx, request{path: path})
+func (s *session) get(ctx context.Context, of resource, namespace, name string) (map[string]any, error) {
+	where, err := of.object(namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	return decode(body)
+	body, err := s.read(ctx, request{path: where})
+	if err != nil {
+		return nil, elsewhere(err, name)
+	}
+	return asked{of, namespace, name}.read(body)
+}
+
+// elsewhere makes a NotFound that speaks of another object one that says nothing about
+// the one that was asked for.
+func elsewhere(err error, name string) error {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !errors.Is(err, errNotFound) || !ok || status.ErrStatus.Details.Name == name {
+		return err
+	}
+	return malformed("%v", status)
 }
 
 // pause waits, or ends early with the context's error.

@@ -148,10 +148,12 @@ func (c *Client) createKey(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.own.send(ctx, request{verb: http.MethodPost, path: where, query: values("fieldManager", drift.FieldManager),
+	answer, err := c.own.send(ctx, request{verb: http.MethodPost, path: where, query: values("fieldManager", drift.FieldManager),
 		contentType: "application/json", body: body})
 	if err == nil {
-		return key, nil
+		if _, err = (asked{secrets, c.stateNamespace, keyName}).read(answer); err == nil {
+			return key, nil
+		}
 	}
 	if described := describe(err); !errors.Is(described, drift.ErrConflict) && !unknownOutcome(err) {
 		return nil, described

@@ -135,11 +135,7 @@ func contentOf(object map[string]any, field, key string) ([]byte, error) {
 // readOwn reads one of Killick's own objects; nil when it, or the whole state
 // namespace, does not exist.
 func (c *Client) readOwn(ctx context.Context, of resource, name string) (map[string]any, error) {
-	where, err := of.object(c.stateNamespace, name)
-	if err != nil {
-		return nil, err
-	}
-	object, err := c.own.get(ctx, where)
+	object, err := c.own.get(ctx, of, c.stateNamespace, name)
 	if errors.Is(err, errNotFound) {
 		return nil, nil
 	}
@@ -167,7 +163,7 @@ func (c *Client) writeOwn(ctx context.Context, manager, version string, object m
 		contentType: string(types.ApplyPatchType), body: body})
 	if err == nil {
 		var written map[string]any
-		if written, err = decode(answer); err == nil {
+		if written, err = (asked{configMaps, c.stateNamespace, text(object, "metadata", "name")}).read(answer); err == nil {
 			return versionOf(written), nil
 		}
 	}
@@ -247,11 +243,8 @@ func stateProblem(doing string, err error) error {
 // EnsureStateNamespace makes the state namespace if it does not exist. An
 // identity that may not look is taken to have been given one.
 func (c *Client) EnsureStateNamespace(ctx context.Context) error {
-	where, err := namespaceResource.object("", c.stateNamespace)
-	if err != nil {
-		return stateProblem("reading the state namespace", err)
-	}
-	if _, err = c.own.get(ctx, where); err == nil || forbidden(err) {
+	_, err := c.own.get(ctx, namespaceResource, "", c.stateNamespace)
+	if err == nil || forbidden(err) {
 		return nil
 	}
 	if !errors.Is(err, errNotFound) {
@@ -262,8 +255,11 @@ func (c *Client) EnsureStateNamespace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.own.send(ctx, request{verb: http.MethodPost, path: "/api/v1/namespaces",
+	answer, err := c.own.send(ctx, request{verb: http.MethodPost, path: "/api/v1/namespaces",
 		query: values("fieldManager", drift.ParentFieldManager), contentType: "application/json", body: body})
+	if err == nil {
+		_, err = asked{namespaceResource, "", c.stateNamespace}.read(answer)
+	}
 	if err = describe(err); err != nil && !errors.Is(err, drift.ErrConflict) {
 		return stateProblem(fmt.Sprintf("creating the state namespace %q", c.stateNamespace), err)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (s *survey) readNamespaces(ctx context.Context) namespaces {
 	}
 	found, err := s.collect(ctx, namespaceResource, "", "", nil)
 	if err == nil {
-		known.complete = true
+		known.complete, known.listErr, known.err = found.partial == nil, found.partial, found.partial
 		for _, item := range found.items {
 			known.labels[text(item, "metadata", "name")] = stringMap(item, "metadata", "labels")
 		}
@@ -66,11 +67,10 @@ func (s *survey) readNamespaces(ctx context.Context) namespaces {
 		return known
 	}
 	for _, name := range s.allNamespaces() {
-		where, err := namespaceResource.object("", name)
-		if err != nil {
+		if segment("name", name) != nil {
 			continue // the objects there say what is wrong with the name
 		}
-		live, err := s.get(ctx, where)
+		live, err := s.get(ctx, namespaceResource, "", name)
 		switch {
 		case err == nil:
 			known.labels[name] = stringMap(live, "metadata", "labels")
@@ -98,6 +98,8 @@ func (a autoscaled) unknown(namespace string) error {
 	switch {
 	case a.scalers.err != nil:
 		return a.scalers.err
+	case a.scalers.partial != nil:
+		return a.scalers.partial
 	case a.scalers.narrowed != nil && !slices.Contains(a.asked, namespace):
 		return a.scalers.narrowed
 	}
@@ -125,7 +127,7 @@ func (s *survey) readAutoscalers(ctx context.Context) autoscaled {
 		return known
 	}
 	known.scalers = s.list(ctx, of, "", known.asked, nil)
-	known.err = known.scalers.err
+	known.err = cmp.Or(known.scalers.err, known.scalers.partial)
 	for _, namespace := range known.asked {
 		if err := known.scalers.denied[namespace]; err != nil {
 			known.err = errors.Join(known.err, fmt.Errorf("namespace %q: %w", namespace, err))

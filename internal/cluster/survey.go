@@ -261,6 +261,7 @@ func (s *survey) problems(want drift.Want) []drift.ReportError {
 			continue
 		}
 		add(listing.err)
+		add(listing.partial)
 		for _, namespace := range slices.Sorted(maps.Keys(listing.denied)) {
 			if slices.ContainsFunc(ids, func(id drift.ID) bool { return id.Namespace == namespace && id.GroupKind() == kind.GroupKind() }) {
 				add(fmt.Errorf("namespace %q: %w", namespace, listing.denied[namespace]))

@@ -15,7 +15,7 @@ import (
 func decode(body []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &tree); err != nil {
-		return nil, fmt.Errorf("decoding the API server's answer: %w", err)
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return tree, nil
 }

@@ -29,6 +29,9 @@ type Observation struct {
 	Memo Row
 	// Err says why the object is Unreadable, or why the dry-run was refused.
 	Err error
+	// Unlisted says that a LIST by the part-of label lacked the object, although it was
+	// found by name and has the label: that list's silence proves nothing.
+	Unlisted bool
 	// NamespaceLabels are the labels of the object's namespace.
 	NamespaceLabels map[string]string
 	// Autoscaled says that a HorizontalPodAutoscaler targets the object.
