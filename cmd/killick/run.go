@@ -16,7 +16,7 @@ import (
 const (
 	// healthBudget bounds the wait for what one app applied to become Current.
 	healthBudget = 90 * time.Second
-	// leaseTTL is how long a run that died keeps others out.
+	// leaseTTL is how long a run that died keeps others out, counted from its last renewal.
 	leaseTTL = 60 * time.Second
 )
 

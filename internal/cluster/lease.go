@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -31,11 +32,13 @@ const microTime = "2006-01-02T15:04:05.000000Z07:00"
 // no longer works. The holder is a name unique to the run, such as the pod's.
 // When another run holds the lease, the error is drift.ErrLeaseHeld.
 //
-// A lease that a dead run left is taken over when its time is up by our clock
-// and nobody renewed it while we watched for its whole duration: clocks differ
-// between nodes, an observed change does not (client-go, leaderelection). The
-// lease reduces overlap, it does not fence: every write carries its own
-// preconditions.
+// A run that is alive renews its lease after a sixth of the duration, and gives up
+// when that has not worked for two thirds. So one that was not renewed for a third, by
+// our clock, is watched for two thirds more: if nobody renews it meanwhile, it is a dead
+// run's and is taken over, the whole duration after its last renewal. Clocks differ
+// between nodes, an observed change does not (client-go, leaderelection): the clock only
+// spares watching. Whatever stands in the lease counts for twice ttl at most. The lease
+// reduces overlap, it does not fence: every write carries its own preconditions.
 //
 // Release ends the renewal and gives the lease back; the context ends with it.
 func (c *Client) AcquireLease(ctx context.Context, holder string, ttl time.Duration) (held context.Context, release func(context.Context) error, err error) {
@@ -108,33 +111,44 @@ func (l lease) settled(ctx context.Context, current map[string]any, err error) (
 }
 
 func (l lease) heldBy(current map[string]any) error {
-	return fmt.Errorf("%q renewed it at %s: %w", text(current, "spec", "holderIdentity"), text(current, "spec", "renewTime"), drift.ErrLeaseHeld)
+	return fmt.Errorf("%q has held it since %s and renewed it at %s%s: %w", text(current, "spec", "holderIdentity"),
+		text(current, "spec", "acquireTime"), text(current, "spec", "renewTime"), l.cut(current), drift.ErrLeaseHeld)
 }
 
-// fresh says whether the lease is running by our clock. A time further ahead
-// than the lease is long tells nothing.
+// fresh says whether the lease was renewed lately by our clock. A time further ahead
+// than that tells nothing.
 func (l lease) fresh(current map[string]any) bool {
 	renewed, err := time.Parse(microTime, text(current, "spec", "renewTime"))
-	age := time.Since(renewed)
-	return err == nil && age < l.duration(current) && age > -l.duration(current)
+	return err == nil && time.Since(renewed).Abs() < l.duration(current)/3
 }
 
-// duration is how long a lease lasts after a renewal.
+// duration is how long a lease lasts after a renewal: as long as it says, and no
+// longer than twice as long as ours would.
 func (l lease) duration(current map[string]any) time.Duration {
 	seconds, _ := at(current, "spec", "leaseDurationSeconds").(int64)
 	if seconds <= 0 {
 		return l.ttl
 	}
-	return time.Duration(seconds) * time.Second
+	return time.Duration(min(seconds, int64(2*l.ttl/time.Second))) * time.Second
 }
 
-// watch looks at an expired lease for its whole duration; a change means that
-// somebody is alive.
+// cut says that a lease asks for more than it is given.
+func (l lease) cut(current map[string]any) string {
+	seconds, _ := at(current, "spec", "leaseDurationSeconds").(int64)
+	if time.Duration(seconds) <= l.duration(current)/time.Second {
+		return ""
+	}
+	return fmt.Sprintf(", for %d seconds, of which %v count", seconds, l.duration(current))
+}
+
+// watch looks at a lease that nobody renewed lately until a run that is alive would
+// have given up; a change means that somebody is alive.
 func (l lease) watch(ctx context.Context, seen map[string]any) (map[string]any, error) {
-	deadline := time.Now().Add(l.duration(seen))
+	holder := text(seen, "spec", "holderIdentity")
+	deadline := time.Now().Add(2 * l.duration(seen) / 3)
 	for time.Now().Before(deadline) {
 		if err := pause(ctx, min(l.ttl/10, time.Second)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("watching whether %q still renews it: %w", holder, err)
 		}
 		current, err := l.client.readOwn(ctx, leases, leaseName)
 		switch {
@@ -148,6 +162,10 @@ func (l lease) watch(ctx context.Context, seen map[string]any) (map[string]any, 
 			return nil, l.heldBy(current)
 		}
 	}
+	if cut := l.cut(seen); cut != "" {
+		l.client.note(drift.ReportError{Stage: "cluster", Message: fmt.Sprintf("the lease that %q left was taken over: it was renewed at %s%s",
+			holder, text(seen, "spec", "renewTime"), cut), Hint: "find out who wrote such a lease: killick's own last a minute"})
+	}
 	return seen, nil
 }
 
@@ -155,7 +173,7 @@ func (l lease) watch(ctx context.Context, seen map[string]any) (map[string]any, 
 // gives up when the lease has another holder, or when no renewal has worked for
 // two thirds of its duration, counted from before the last one was sent.
 func (l lease) keep(held context.Context, current map[string]any, sent time.Time, stop <-chan struct{}, lose context.CancelCauseFunc) map[string]any {
-	for every := l.ttl / 3; ; {
+	for every := l.ttl / 6; ; {
 		timer := time.NewTimer(every)
 		select {
 		case <-stop:
@@ -177,7 +195,7 @@ func (l lease) keep(held context.Context, current map[string]any, sent time.Time
 		cancel()
 		switch {
 		case err == nil:
-			current, sent, every = next, attempt, l.ttl/3
+			current, sent, every = next, attempt, l.ttl/6
 		case errors.Is(err, ErrLeaseLost), time.Since(sent) >= 2*l.ttl/3:
 			lose(fmt.Errorf("%w: %w", ErrLeaseLost, err))
 		default:
@@ -222,7 +240,7 @@ func (l lease) filled(current map[string]any) map[string]any {
 	}
 	if text(spec, "holderIdentity") != l.holder {
 		transitions, _ := spec["leaseTransitions"].(int64)
-		spec["acquireTime"], spec["leaseTransitions"] = now, transitions+1
+		spec["acquireTime"], spec["leaseTransitions"] = now, min(transitions, math.MaxInt32-1)+1 // the API takes an int32
 	}
 	spec["holderIdentity"], spec["renewTime"] = l.holder, now
 	spec["leaseDurationSeconds"] = int64((l.ttl + time.Second - 1) / time.Second)
@@ -254,5 +272,5 @@ func (l lease) write(ctx context.Context, verb string, content map[string]any) (
 	if err != nil {
 		return nil, describe(err)
 	}
-	return decode(answer)
+	return asked{leases, l.client.stateNamespace, leaseName}.read(answer)
 }

@@ -81,9 +81,45 @@ func TestLeaseIsRenewed(t *testing.T) {
 // abandon leaves a lease as a run that was killed does.
 func (e *env) abandon(holder string, renewed time.Time) {
 	e.Helper()
+	e.lease(fmt.Sprintf(`{holderIdentity: %s, leaseDurationSeconds: 1, renewTime: %q}`, holder, renewed.UTC().Format(microTime)))
+}
+
+func (e *env) lease(spec string) {
+	e.Helper()
 	e.send(http.MethodPost, "/apis/coordination.k8s.io/v1/namespaces/"+e.state+"/leases", "killick", "application/json", tree(e.T,
-		fmt.Sprintf(`{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: killick}, spec: {holderIdentity: %s, leaseDurationSeconds: 1, renewTime: %q}}`,
-			holder, renewed.UTC().Format(microTime))))
+		"{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: killick}, spec: "+spec+"}"))
+}
+
+// A lease is running for a third of its duration by the clock, and is watched for two
+// thirds: a run that died keeps others out for the duration, once.
+func TestFreshLease(t *testing.T) {
+	l := lease{ttl: time.Minute}
+	at := func(age time.Duration) string { return time.Now().Add(-age).UTC().Format(microTime) }
+	for _, c := range []struct {
+		why      string
+		spec     map[string]any
+		fresh    bool
+		duration time.Duration
+		cut      bool
+	}{
+		{"just renewed", map[string]any{"renewTime": at(0), "leaseDurationSeconds": int64(60)}, true, time.Minute, false},
+		{"a renewal was missed", map[string]any{"renewTime": at(19 * time.Second), "leaseDurationSeconds": int64(60)}, true, time.Minute, false},
+		{"a run that is alive would have renewed it", map[string]any{"renewTime": at(21 * time.Second), "leaseDurationSeconds": int64(60)}, false, time.Minute, false},
+		{"our clock is a little slow", map[string]any{"renewTime": at(-10 * time.Second), "leaseDurationSeconds": int64(60)}, true, time.Minute, false},
+		{"one of the clocks is wrong", map[string]any{"renewTime": at(-time.Hour), "leaseDurationSeconds": int64(60)}, false, time.Minute, false},
+		{"an absurd duration", map[string]any{"renewTime": at(41 * time.Second), "leaseDurationSeconds": int64(2147483647)}, false, 2 * time.Minute, true},
+		{"a somewhat longer one", map[string]any{"renewTime": at(21 * time.Second), "leaseDurationSeconds": int64(90)}, true, 90 * time.Second, false},
+		{"no duration", map[string]any{"renewTime": at(0)}, true, time.Minute, false},
+		{"none to speak of", map[string]any{"renewTime": at(0), "leaseDurationSeconds": int64(0)}, true, time.Minute, false},
+		{"never renewed", map[string]any{"leaseDurationSeconds": int64(60)}, false, time.Minute, false},
+		{"nothing but a holder", map[string]any{}, false, time.Minute, false},
+		{"a time that is none", map[string]any{"renewTime": "yesterday"}, false, time.Minute, false},
+	} {
+		current := map[string]any{"spec": c.spec}
+		if fresh, duration, cut := l.fresh(current), l.duration(current), l.cut(current); fresh != c.fresh || duration != c.duration || (cut != "") != c.cut {
+			t.Errorf("%s: fresh %v, %v, cut %q", c.why, fresh, duration, cut)
+		}
+	}
 }
 
 func TestExpiredLease(t *testing.T) {
@@ -91,12 +127,17 @@ func TestExpiredLease(t *testing.T) {
 		e := newEnv(t)
 		e.abandon("dead", time.Now().Add(-time.Hour))
 		start := time.Now()
-		_, release, err := e.connect(Options{}).AcquireLease(e.ctx, "pod-2", time.Second)
+		lines := &wire{}
+		_, release, err := e.connect(Options{Transport: lines.wrap}).AcquireLease(e.ctx, "pod-2", time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if watched := time.Since(start); watched < time.Second {
+		if watched := time.Since(start); watched < 2*time.Second/3 {
 			t.Errorf("watched for %v only", watched)
+		}
+		// A look each tenth of the duration, for two thirds of it.
+		if looks := lines.count("GET", "/leases/"); looks > 1+7 {
+			t.Errorf("watched for longer than a run that is alive would have needed: %d looks", looks)
 		}
 		if err := release(e.ctx); err != nil {
 			t.Error(err)
@@ -105,6 +146,42 @@ func TestExpiredLease(t *testing.T) {
 	t.Run("of a future clock tells nothing, and is watched too", func(t *testing.T) {
 		e := newEnv(t)
 		e.abandon("dead", time.Now().Add(time.Hour))
+		_, release, err := e.connect(Options{}).AcquireLease(e.ctx, "pod-2", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := release(e.ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("with an absurd duration is not honoured for ever, and that is said", func(t *testing.T) {
+		e := newEnv(t)
+		e.lease(fmt.Sprintf("{holderIdentity: dead, leaseDurationSeconds: 2147483647, leaseTransitions: 2147483647, acquireTime: %[1]q, renewTime: %[1]q}",
+			time.Now().UTC().Format(microTime)))
+		client := e.connect(Options{})
+		release, err := poll(e.ctx, func() (func(context.Context) error, bool, error) {
+			_, release, err := client.AcquireLease(e.ctx, "pod-2", time.Second)
+			if errors.Is(err, drift.ErrLeaseHeld) {
+				if !strings.Contains(err.Error(), "2147483647 seconds") {
+					t.Errorf("held without a word about its duration: %v", err)
+				}
+				return nil, false, nil
+			}
+			return release, true, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes := client.Notes(); len(notes) != 1 || !strings.Contains(notes[0].Message, `"dead"`) || !strings.Contains(notes[0].Message, "2147483647 seconds") {
+			t.Errorf("notes: %v", notes)
+		}
+		if err := release(e.ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("without any field is a dead run's", func(t *testing.T) {
+		e := newEnv(t)
+		e.lease("{holderIdentity: dead}")
 		_, release, err := e.connect(Options{}).AcquireLease(e.ctx, "pod-2", time.Second)
 		if err != nil {
 			t.Fatal(err)
