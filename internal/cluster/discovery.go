@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -22,10 +23,9 @@ import (
 // group-version where it does not. A group-version that cannot be discovered is
 // Degraded: its kinds are unknown, never absent.
 func (c *Client) Capabilities(ctx context.Context) (drift.Capabilities, error) {
-	groups, resources, err := discovery.ServerGroupsAndResourcesWithContext(ctx, c.own.discovery)
-	failed, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
-	if err != nil && !partly {
-		return drift.Capabilities{}, fmt.Errorf("asking the cluster what it serves: %w", describe(err))
+	groups, resources, failed, err := c.own.serves(ctx)
+	if err != nil {
+		return drift.Capabilities{}, fmt.Errorf("asking the cluster what it serves: %w", err)
 	}
 	c.mu.Lock()
 	version := c.version
@@ -42,6 +42,24 @@ func (c *Client) Capabilities(ctx context.Context) (drift.Capabilities, error) {
 	c.served = &served
 	c.mu.Unlock()
 	return served, nil
+}
+
+// serves asks for discovery, again while the cause of a failure looks passing. failed are
+// the group-versions that could not be discovered.
+func (s *session) serves(ctx context.Context) (groups []*metav1.APIGroup, resources []*metav1.APIResourceList, failed map[schema.GroupVersion]error, err error) {
+	for attempt := 0; ; attempt++ {
+		groups, resources, err = discovery.ServerGroupsAndResourcesWithContext(ctx, s.discovery)
+		failed, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
+		if err == nil || partly {
+			return groups, resources, failed, nil
+		}
+		if attempt == len(pauses) || !passing(err) {
+			return nil, nil, nil, describe(err)
+		}
+		if ended := pause(ctx, pauses[attempt]); ended != nil {
+			return nil, nil, nil, fmt.Errorf("%w, after: %w", ended, describe(err))
+		}
+	}
 }
 
 // undescribed are the group-versions that the cluster names and says nothing about, as

@@ -125,6 +125,17 @@ func unfit(status metav1.Status) bool {
 	return hasAny(status.Message, "failed to create typed patch object", "failed to create typed live object")
 }
 
+// conversionFailed says that objects could not be converted between versions
+// (apiextensions-apiserver, pkg/apiserver/conversion). Asking again does not help; but a
+// write may have been stored before its answer could not be converted.
+func conversionFailed(status metav1.Status) bool {
+	return status.Code >= http.StatusInternalServerError && strings.Contains(status.Message, "conversion webhook for ")
+}
+
+// outOfTime says that the server, or its storage, gave up waiting: asking again takes
+// as long.
+func outOfTime(status metav1.Status) bool { return status.Code == http.StatusGatewayTimeout }
+
 // final says that an answer of 500 and above is the server's last word, and
 // nothing was written.
 func final(status metav1.Status) bool { return webhookFailed(status) || unfit(status) }
@@ -144,12 +155,12 @@ func causes(status metav1.Status) []drift.RefusalCause {
 }
 
 // passing says whether repeating a request that changes nothing may help. A
-// webhook that cannot be called is left to the next run: each try may take its
-// whole timeout.
+// webhook that cannot be called is left to the next run, and so is a server that gave up
+// waiting: each try may take its whole timeout.
 func passing(err error) bool {
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		code := status.ErrStatus.Code
-		return !final(status.ErrStatus) &&
+		return !final(status.ErrStatus) && !conversionFailed(status.ErrStatus) && !outOfTime(status.ErrStatus) &&
 			(code == http.StatusTooManyRequests || code >= http.StatusInternalServerError)
 	}
 	return !errors.Is(err, context.Canceled) && !isTimeout(err) && !hasAny(err.Error(), "x509:", "tls:")
@@ -180,6 +191,8 @@ func hint(err error) string {
 		return "install the CRD first, in this app or one it depends on, or correct the apiVersion"
 	case strings.Contains(err.Error(), "could not be called"):
 		return "" // the message says what to check
+	case strings.Contains(err.Error(), "conversion webhook for "):
+		return "the CRD's conversion webhook must answer before objects of the kind can be read: check its service, or the CRD's spec.conversion"
 	case errors.Is(err, drift.ErrDenied) && !strings.Contains(err.Error(), "does not support dry run"):
 		return "an admission webhook or policy, a quota or Pod Security refuses it: change the manifest, or ask who set that rule"
 	case strings.Contains(err.Error(), "does not support dry run"):

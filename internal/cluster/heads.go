@@ -132,7 +132,8 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 // remedy.
 func troubled(err error) bool {
 	status, ok := errors.AsType[*apierrors.StatusError](err)
-	return errors.Is(err, drift.ErrUnreachable) || isTimeout(err) || ok && passing(status)
+	return errors.Is(err, drift.ErrUnreachable) || isTimeout(err) ||
+		ok && (passing(status) || conversionFailed(status.ErrStatus) || outOfTime(status.ErrStatus))
 }
 
 // listedHead is a head as a list gives it, with the value of the part-of label.

@@ -44,7 +44,7 @@ func newSession(config *rest.Config, user string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	served, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
+	served, err := discovery.NewDiscoveryClientForConfigAndClient(config, &http.Client{Transport: atOnce{client.Transport}, Timeout: client.Timeout})
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +110,10 @@ type request struct {
 	body        []byte
 }
 
-// send makes one request. client-go repeats it where the server answers with
-// Retry-After. The error is the API server's *apierrors.StatusError or the
-// transport's, as it came.
-func (s *session) send(ctx context.Context, r request) ([]byte, error) {
+// once makes one request, once: client-go would repeat it ten times where the server
+// says Retry-After, and forget its words in the end. The error is the API server's
+// *apierrors.StatusError or the transport's, as it came.
+func (s *session) once(ctx context.Context, r request) ([]byte, error) {
 	verb, accept := r.verb, r.accept
 	if verb == "" {
 		verb = http.MethodGet
@@ -121,7 +121,7 @@ func (s *session) send(ctx context.Context, r request) ([]byte, error) {
 	if accept == "" {
 		accept = runtime.ContentTypeJSON
 	}
-	call := s.rest.Verb(verb).AbsPath(r.path).SetHeader("Accept", accept)
+	call := s.rest.Verb(verb).AbsPath(r.path).SetHeader("Accept", accept).MaxRetries(0)
 	for name, values := range r.query {
 		for _, value := range values {
 			call = call.Param(name, value)
@@ -135,7 +135,7 @@ func (s *session) send(ctx context.Context, r request) ([]byte, error) {
 		return body, nil
 	}
 	if status := statusIn(body); status != nil {
-		return nil, &apierrors.StatusError{ErrStatus: *status}
+		return nil, &apierrors.StatusError{ErrStatus: withRetryAfter(*status, err)}
 	}
 	return nil, err
 }
@@ -157,24 +157,19 @@ func statusIn(body []byte) *metav1.Status {
 	return status
 }
 
-// pauses lie between the attempts of a request that may be repeated.
-var pauses = []time.Duration{200 * time.Millisecond, 800 * time.Millisecond}
-
-// read makes a request that changes nothing, and repeats it while the cause
-// looks passing. The error is described.
-func (s *session) read(ctx context.Context, r request) ([]byte, error) {
-	for attempt := 0; ; attempt++ {
-		body, err := s.send(ctx, r)
-		if err == nil {
-			return body, nil
-		}
-		if attempt == len(pauses) || !passing(err) {
-			return nil, describe(err)
-		}
-		if err := pause(ctx, pauses[attempt]); err != nil {
-			return nil, err
-		}
+// withRetryAfter adds what client-go read from the header: the body need not repeat it.
+func withRetryAfter(status metav1.Status, err error) metav1.Status {
+	read, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || read.ErrStatus.Details == nil || read.ErrStatus.Details.RetryAfterSeconds <= 0 {
+		return status
 	}
+	details := metav1.StatusDetails{}
+	if status.Details != nil {
+		details = *status.Details
+	}
+	details.RetryAfterSeconds = read.ErrStatus.Details.RetryAfterSeconds
+	status.Details = &details
+	return status
 }
 
 // get reads one object; errors.Is(err, errNotFound) says that it is absent.
