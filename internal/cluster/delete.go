@@ -24,7 +24,7 @@ func (c *Client) Delete(ctx context.Context, r drift.DeleteRequest) error {
 		return t.remove(ctx, r.ID, r.UID, r.ResourceVersion)
 	})
 	if err != nil {
-		return &drift.Problem{Stage: "act", Hint: hint(err), Err: fmt.Errorf("deleting %s: %w", r.ID.Short(), err)}
+		return &drift.Problem{Stage: "act", Hint: hint(err), Err: fmt.Errorf("deleting %s: %w", r.ID.Short(), withhold(r.ID, err))}
 	}
 	return nil
 }

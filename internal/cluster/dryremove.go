@@ -48,7 +48,7 @@ func (c *Client) dryRemove(ctx context.Context, app drift.App, id drift.ID, vers
 		query:       values("fieldManager", drift.FieldManager, "dryRun", "All"),
 		contentType: string(types.JSONPatchType), body: body})
 	if err != nil {
-		return nil, fmt.Errorf("asking what %s would be without what was added: %w", id.Short(), describe(err))
+		return nil, fmt.Errorf("asking what %s would be without what was added: %w", id.Short(), withhold(id, describe(err)))
 	}
 	return asked{of, id.Namespace, id.Name}.tried(answer)
 }

@@ -106,7 +106,7 @@ func (c *Client) refused(ctx context.Context, s *session, of resource, object dr
 		return missing
 	}
 	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: hint(err)}
-	problem.Err = fmt.Errorf("asking what applying %s would do: %w", object.ID.Short(), err)
+	problem.Err = fmt.Errorf("asking what applying %s would do: %w", object.ID.Short(), withhold(object.ID, err))
 	return problem
 }
 

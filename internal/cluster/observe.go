@@ -277,5 +277,5 @@ func unreadable(object drift.Object, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	return &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: hint(err), Err: err}
+	return &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: hint(err), Err: withhold(object.ID, err)}
 }

@@ -130,6 +130,9 @@ func (c *Client) readKey(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
+// keyID stands for the key in errors: what refuses it may repeat it.
+var keyID = drift.ID{Kind: "Secret", Name: keyName}
+
 // createKey makes the key, or takes the one that somebody else just made.
 func (c *Client) createKey(ctx context.Context) ([]byte, error) {
 	key := make([]byte, keyBytes)
@@ -156,11 +159,11 @@ func (c *Client) createKey(ctx context.Context) ([]byte, error) {
 		}
 	}
 	if described := describe(err); !errors.Is(described, drift.ErrConflict) && !unknownOutcome(err) {
-		return nil, described
+		return nil, withhold(keyID, described)
 	}
 	existing, readErr := c.readKey(ctx)
 	if readErr == nil && existing == nil {
-		return nil, describe(err)
+		return nil, withhold(keyID, describe(err))
 	}
 	return existing, readErr
 }
