@@ -133,7 +133,8 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 		a.objects = append(a.objects, labelled)
 		a.secrets = append(a.secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}
-	a.rendered.Objects = nil // from here on there are the labelled ones
+	a.secrets = append(a.secrets, a.rendered.Secrets...)
+	a.rendered.Objects, a.rendered.Secrets = nil, nil // from here on there are the labelled ones
 	if !a.selected {
 		return a
 	}

@@ -96,7 +96,7 @@ type recollection struct {
 	report   drift.ReportApp
 	state    drift.AppState
 	problems []drift.ReportError
-	secrets  []string
+	secrets  []drift.SecretValue
 }
 
 // with adds to an outcome an app that was seen without Git.

@@ -71,7 +71,7 @@ type Outcome struct {
 	// Explained are the selected objects with what policies saw of them.
 	Explained []Explained
 	// Secrets are values seen in Secrets; the redactor removes them everywhere.
-	Secrets []string
+	Secrets []drift.SecretValue
 	// States are the apps' caches as they are to be saved once people were told.
 	States map[string]drift.AppState
 	// Record is what a run over all apps leaves to the next; nil when an app
@@ -123,7 +123,7 @@ type app struct {
 	adopted    []drift.Entry // labelled objects that re-enter a lost inventory
 	incomplete []string
 	problems   []drift.ReportError
-	secrets    []string
+	secrets    []drift.SecretValue
 	forgotten  []string              // kinds that a lost inventory could not be rebuilt from
 	contested  map[drift.ID][]string // objects that more than one app wants
 	rivals     map[string]bool       // apps of which is not known what they want

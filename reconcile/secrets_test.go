@@ -188,7 +188,7 @@ alert_only contains sprintf("a policy that quotes what it sees: %v %v %v", [inpu
 func (r result) outputs() map[string]string {
 	r.Helper()
 	out := map[string]string{}
-	clean := drift.Redactor{}.With(r.Secrets...).Report(r.Report)
+	clean := drift.Redactor{}.WithValues(r.Secrets...).Report(r.Report)
 	for _, format := range report.Formats() {
 		var b bytes.Buffer
 		if err := report.Write(&b, clean, report.Options{Format: format, Width: 1000}); err != nil {

@@ -74,7 +74,7 @@ func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, 
 		}
 		story, err := s.policies.Explain(ctx, explained.Input)
 		if err != nil {
-			return &exit{code: reconcile.ExitPartial, cause: err}
+			return &exit{code: reconcile.ExitPartial, cause: err, hide: redactor}
 		}
 		if _, err := fmt.Fprint(s.out, redactor.String(story)); err != nil {
 			return err

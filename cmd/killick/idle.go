@@ -212,8 +212,9 @@ func (s *session) blind(whole, working context.Context, cause error) error {
 	failure, exitCode := s.failureReport(cause)
 	outcome.Report.Errors = append(failure.Errors, outcome.Report.Errors...)
 	outcome.Report.Run.ExitCode = exitCode
-	s.remember(whole, leased, outcome, s.fallbackNotify())
-	return s.print(outcome.Report, s.redactor(outcome.Secrets))
+	redactor := s.redactor(outcome.Secrets)
+	s.remember(whole, leased, outcome, s.fallbackNotify(), redactor)
+	return s.print(outcome.Report, redactor)
 }
 
 // keepable says whether this run may still write down what it saw: one that lost

@@ -61,11 +61,11 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 		return len(settings.Apps) > 0 && !slices.Contains(settings.Apps, app.Name)
 	})
 	all, failures := renderAll(ctx, d, render.New(render.Options{StateNamespace: settings.StateNamespace}), apps, capabilities)
-	secrets := credentials(settings, d.config, w.lookup)
+	secrets := all.Secrets
 	for _, object := range all.Objects {
 		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}
-	hide := drift.Redactor{}.With(secrets...)
+	hide := drift.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...)
 	for _, warning := range all.Warnings {
 		fmt.Fprintln(w.err, "warning:", hide.String(located(warning)))
 	}
@@ -93,6 +93,7 @@ func renderAll(ctx context.Context, d desired, renderer *render.Renderer, apps [
 		}
 		all.Objects = append(all.Objects, rendered.Objects...)
 		all.Warnings = append(all.Warnings, rendered.Warnings...)
+		all.Secrets = append(all.Secrets, rendered.Secrets...)
 	}
 	return all, failures
 }
@@ -139,11 +140,11 @@ func (w world) writeObjects(objects []drift.Object, namespace string, hide drift
 		if namespace != "" && object.ID.Namespace != namespace {
 			continue
 		}
-		data, err := yaml.Marshal(drift.MaskObject(object.ID, object.Manifest))
+		data, err := yaml.Marshal(hide.Object(drift.MaskObject(object.ID, object.Manifest)))
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w.out, "---\n# %s\n%s", drift.FileLine(object.Origin.File, object.Origin.Line), hide.String(string(data)))
+		_, err = fmt.Fprintf(w.out, "---\n# %s\n%s", drift.FileLine(object.Origin.File, object.Origin.Line), data)
 		if err != nil {
 			return err
 		}

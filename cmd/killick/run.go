@@ -99,8 +99,9 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	outcome.Report.Errors = append(outcome.Report.Errors, s.cluster.Notes()...)
 	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	outcome.Record = s.complete(leased, outcome.Record)
-	s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup))
-	return s.print(outcome.Report, s.redactor(outcome.Secrets))
+	redactor := s.redactor(outcome.Secrets)
+	s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup), redactor)
+	return s.print(outcome.Report, redactor)
 }
 
 // giveBack releases the lease, so that the next run need not wait.

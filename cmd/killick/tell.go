@@ -39,14 +39,16 @@ func (s *session) budget(ctx context.Context, step time.Duration) (context.Conte
 }
 
 // redactor knows the run's credentials and every value seen in a Secret.
-func (s *session) redactor(secrets []string) drift.Redactor {
-	return drift.Redactor{}.With(credentials(s.settings, s.desired.config, s.lookup)...).With(secrets...)
+func (s *session) redactor(secrets []drift.SecretValue) drift.Redactor {
+	for _, credential := range credentials(s.settings, s.desired.config, s.lookup) {
+		secrets = append(secrets, drift.SecretValue{Value: credential})
+	}
+	return drift.Redactor{}.WithValues(secrets...)
 }
 
 // remember tells people, and saves what the next run needs. It goes on when the
 // run was interrupted; its failures are said and change nothing.
-func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config) {
-	redactor := s.redactor(outcome.Secrets)
+func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config, redactor drift.Redactor) {
 	told := drift.Told{"": errorsTold(s.told)}
 	for name, state := range outcome.States {
 		told[name] = state.Notified
@@ -75,7 +77,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	} else {
 		s.unsettle()
 	}
-	s.saveRun(ctx, told, s.desired.config.Notify)
+	s.saveRun(ctx, told, s.desired.config.Notify, redactor)
 }
 
 // unsettle keeps the record of the last complete run, after one that was none: it
@@ -137,7 +139,7 @@ func errorsTold(state drift.RunState) map[string]string {
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
 // where it happened.
-func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify) {
+func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) {
 	state := s.told
 	state.Cluster, state.Errors = s.clusterName(), map[string]time.Time{}
 	if section.Slack != nil {
@@ -153,7 +155,7 @@ func (s *session) saveRun(ctx context.Context, told drift.Told, section config.N
 		}
 	}
 	if err := s.cluster.SaveRun(ctx, state); err != nil {
-		fmt.Fprintln(s.err, "killick: saving state:", err)
+		fmt.Fprintln(s.err, "killick: saving state:", redactor.String(err.Error()))
 	}
 }
 
@@ -170,7 +172,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 		if s.cluster != nil && s.uid != "" && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
-			s.saveRun(ctx, told, s.desired.config.Notify)
+			s.saveRun(ctx, told, s.desired.config.Notify, redactor)
 		}
 	}
 	if err := s.print(report, redactor); err != nil {

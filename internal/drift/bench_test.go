@@ -80,13 +80,26 @@ func BenchmarkHashLive(b *testing.B) {
 }
 
 func BenchmarkRedactor(b *testing.B) {
-	var secrets []string
+	var secrets []SecretValue
 	for i := range 500 {
-		secrets = append(secrets, fmt.Sprintf("secret-value-%d", i))
+		secrets = append(secrets, SecretValue{"password", fmt.Sprintf("%d-secret-value", i)}, SecretValue{"pin", fmt.Sprint(i)}, SecretValue{"tls.key", fmt.Sprintf("%d\n%s", i, testPEM)})
 	}
-	redactor := Redactor{}.With(secrets...)
-	b.ReportAllocs()
-	for b.Loop() {
-		redactor.String("applying Secret storefront/login: the server said secret-value-77 is not valid")
+	redactor := Redactor{}.WithValues(secrets...)
+	for name, text := range map[string]string{
+		"none": "applying Deployment storefront/web: the server said spec.template.spec.containers is not valid",
+		"one":  "applying Secret storefront/login: the server said 77-secret-value is not valid",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				redactor.String(text)
+			}
+		})
 	}
+	b.Run("learning", func(b *testing.B) {
+		for b.Loop() {
+			Redactor{}.WithValues(secrets...)
+		}
+	})
 }

@@ -78,6 +78,9 @@ func Compare(c Comparison) Change {
 		return change
 	}
 	change.Fields = maskFields(c.Object.ID, fields)
+	if isSecret(c.Object.ID) && len(change.Fields) > 0 {
+		change.Fields = withoutOwn(change.Fields, Redactor{}.WithValues(SecretValues(c.Object.ID, c.Object.Manifest)...).WithValues(SecretValues(c.Object.ID, live)...))
+	}
 	if change.Ownership.Recreated {
 		change.Findings = append(change.Findings,
 			saidRecreated)

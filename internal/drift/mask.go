@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -28,7 +30,7 @@ func maskFields(id ID, fields []FieldChange) []FieldChange {
 	out := make([]FieldChange, len(fields))
 	for i, field := range fields {
 		switch {
-		case isSecret(id) && !plainSecretField(field.Path), slices.ContainsFunc(field.Path, isCopy):
+		case isSecret(id) && !plainSecretField(field.Path), slices.ContainsFunc(field.Path, mayCopy):
 			field.Desired = maskLeaves(field.Desired, maskedDesired)
 			field.Live = maskLeaves(field.Live, maskedLive)
 		default:
@@ -46,7 +48,7 @@ func maskCopies(v any, with string) any {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, item := range v {
-			if isCopy(key) {
+			if mayCopy(key) {
 				out[key] = maskLeaves(item, with)
 			} else {
 				out[key] = maskCopies(item, with)
@@ -72,14 +74,27 @@ func plainSecretField(path Path) bool {
 	return len(path) > 0 && (path[0] == "type" || path[0] == "immutable")
 }
 
-func isCopy(annotation string) bool {
-	for _, key := range appliedCopies {
-		if annotation == key {
-			return true
+func isCopy(annotation string) bool { return slices.Contains(appliedCopies, annotation) }
+
+// mayCopy says that a name is one under which operators, too, keep a copy of a whole
+// object (kopf.zalando.org/last-handled-configuration, banzaicloud.com/last-applied).
+func mayCopy(annotation string) bool {
+	return isCopy(annotation) || strings.HasSuffix(annotation, "/last-applied") ||
+		strings.HasSuffix(annotation, "last-applied-configuration") || strings.HasSuffix(annotation, "last-handled-configuration")
+}
+
+// withoutOwn hides labels and annotations of a Secret that repeat one of its values.
+func withoutOwn(fields []FieldChange, own Redactor) []FieldChange {
+	for i, field := range fields {
+		if len(field.Path) > 0 && field.Path[0] == "metadata" && (own.holds(field.Desired) || own.holds(field.Live)) {
+			fields[i].Desired, fields[i].Live = maskLeaves(field.Desired, maskedDesired), maskLeaves(field.Live, maskedLive)
 		}
 	}
-	return false
+	return fields
 }
+
+// holds says that a value repeats a known secret.
+func (r Redactor) holds(v any) bool { return v != nil && !equalValues(v, r.Tree(v)) }
 
 // maskLeaves keeps the shape (key names may be told) and hides every value.
 func maskLeaves(v any, with string) any {
@@ -96,8 +111,9 @@ func maskLeaves(v any, with string) any {
 	return with
 }
 
-// MaskObject is an object that may be shown: a Secret's data is hidden, and so
-// are annotations that copy whole objects. managedFields are left out.
+// MaskObject is an object that may be shown: a Secret's data is hidden, and so are its
+// labels and annotations that repeat it, and annotations that copy whole objects.
+// managedFields are left out.
 func MaskObject(id ID, object map[string]any) map[string]any {
 	if object == nil {
 		return nil
@@ -112,28 +128,42 @@ func MaskObject(id ID, object map[string]any) map[string]any {
 				out[key] = maskLeaves(out[key], masked)
 			}
 		}
+		own := Redactor{}.WithValues(SecretValues(id, object)...)
+		for _, key := range []string{"labels", "annotations"} {
+			notes, _ := metadata(out)[key].(map[string]any)
+			for name, note := range notes {
+				if own.holds(note) {
+					notes[name] = masked
+				}
+			}
+		}
 	}
 	return out
 }
 
-// SecretValues are the strings of a Secret that must never be printed: each
-// value as stored and decoded, for the redactor.
-func SecretValues(id ID, object map[string]any) []string {
+// SecretValues are the values of a Secret that must never be printed, for the
+// redactor: each as stored and decoded.
+func SecretValues(id ID, object map[string]any) []SecretValue {
 	if !isSecret(id) {
 		return nil
 	}
-	var values []string
-	for _, key := range []string{"data", "stringData"} {
-		fields, _ := object[key].(map[string]any)
-		for _, v := range fields {
+	var values []SecretValue
+	for _, field := range []string{"data", "stringData"} {
+		fields, _ := object[field].(map[string]any)
+		for key, v := range fields {
 			s, ok := v.(string)
-			if !ok || s == "" {
+			if !ok {
+				s = fmt.Sprint(v) // a manifest that nobody has checked
+			}
+			if s == "" || v == nil {
 				continue
 			}
-			values = append(values, s)
-			if key == "data" {
-				values = append(values, decodeBase64(strings.TrimSpace(s))...)
+			decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s))
+			if field == "data" && err == nil && len(decoded) > 0 {
+				values = append(values, SecretValue{key, string(decoded)})
+				continue // a reading of the text undoes base64
 			}
+			values = append(values, SecretValue{key, s})
 		}
 	}
 	return values

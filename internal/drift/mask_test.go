@@ -120,13 +120,13 @@ func TestSecretValues(t *testing.T) {
 		"data":       map[string]any{"a": "aHVudGVyMg==", "broken": "%%%", "empty": "", "number": int64(5), "lines": " aHVudGVyMg==\n"},
 		"stringData": map[string]any{"b": "plain"},
 	}
-	got := map[string]bool{}
+	got := map[SecretValue]bool{}
 	for _, v := range SecretValues(loginID, secret) {
 		got[v] = true
 	}
-	want := map[string]bool{"aHVudGVyMg==": true, "hunter2": true, "%%%": true, " aHVudGVyMg==\n": true, "plain": true}
+	want := map[SecretValue]bool{{"a", "hunter2"}: true, {"broken", "%%%"}: true, {"number", "5"}: true, {"lines", "hunter2"}: true, {"b", "plain"}: true}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("stored and decoded (-want +got):\n%s", diff)
+		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
 	if SecretValues(ID{Kind: "ConfigMap"}, secret) != nil || SecretValues(loginID, nil) != nil {
 		t.Error("only Secrets hold secrets")
@@ -188,7 +188,7 @@ func TestNoSecretReachesAnyOutput(t *testing.T) {
 		decision := Decide(change, granting(VerbSync, VerbHeal, VerbAdopt), Facts{})
 		result := Result{Step: Step{Object: object, Observation: c.Observation, Change: change, Decision: decision}, Outcome: Applied,
 			After: s.live, Err: fmt.Errorf("the server said: %q is not %s", gitValue, encode(liveValue))}
-		redactor := Redactor{}.With(SecretValues(loginID, object.Manifest)...).With(SecretValues(loginID, s.live)...)
+		redactor := Redactor{}.WithValues(SecretValues(loginID, object.Manifest)...).WithValues(SecretValues(loginID, s.live)...)
 		report := redactor.Report(Report{Apps: []ReportApp{ReportOfApp(AppOutcome{Results: []Result{result}})},
 			Errors: []ReportError{ReportOf("storefront", "act", errors.New("applying: "+gitValue+" and "+encode(gitValue)))}})
 		for name, out := range map[string]any{

@@ -190,6 +190,9 @@ type Rendered struct {
 	// secrets: skip, a chart's crds/ without includeCRDs): outside the plan, never
 	// extra.
 	LeftOut []ID
+	// Secrets are the values of Secrets that were left out: what others say of the app
+	// may hold them.
+	Secrets []SecretValue
 }
 
 // Warning is something a person should know that stops nothing.

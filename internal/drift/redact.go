@@ -1,106 +1,220 @@
 package drift
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"net/url"
+	"bytes"
+	"cmp"
+	"maps"
+	"math/bits"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
 )
 
 // Redacted stands wherever a known secret would have been printed.
 const Redacted = "[redacted]"
 
-// minSecret is the shortest text the redactor looks for: shorter ones would
-// blank ordinary words.
+// minSecret is the shortest text the redactor looks for by itself, in bytes: shorter
+// ones would blank ordinary words. They are hidden beside their key.
 const minSecret = 6
 
-// minLine is the shortest line of a multi-line secret that is looked for by
-// itself. Lines of keys and certificates have 64 characters; those of a
-// configuration file ("webhook:") are ordinary words.
-const minLine = 24
-
-// Redactor removes known secrets from text. It stands last before every sink.
-// The zero Redactor knows no secrets. A Redactor is immutable: With returns a
-// new one.
+// Redactor removes known secrets from text. It stands last before every sink. A secret
+// is found in every encoding that a reading of the text can undo, in either case, and
+// in parts: the lines of a key, the password in a URL, the values of a configuration.
+// The zero Redactor knows no secrets. A Redactor is immutable: With returns a new one.
 type Redactor struct {
-	replacer *strings.Replacer
-	known    map[string]bool
+	learnt map[SecretValue]bool
+	// starts are the texts to look for by their first bytes, in lower case, the longest
+	// first; sieve answers faster that there is none.
+	starts map[uint64][]string
+	sieve  []uint64
+	beside map[string][]beside // by name
+	short  map[string]bool     // whole values that are too short to look for, in lower case
+	// told are the texts of one report: most of them stand there many times.
+	told map[string]string
 }
 
-// With is a redactor that also knows these secrets: as they are, in base64, in
-// URL and in JSON escaping, and line by line for multi-line values such as keys.
+// SecretValue is one value that must never be printed. Key is what it is called, if
+// that is known.
+type SecretValue struct{ Key, Value string }
+
+// With is a redactor that also knows these secrets, of which no key is known.
 func (r Redactor) With(secrets ...string) Redactor {
-	known := make(map[string]bool, len(r.known)+4*len(secrets))
-	for s := range r.known {
-		known[s] = true
+	values := make([]SecretValue, len(secrets))
+	for i, secret := range secrets {
+		values[i].Value = secret
 	}
-	for _, secret := range secrets {
-		for _, form := range forms(secret) {
-			known[form] = true
-		}
-	}
-	ordered := make([]string, 0, len(known))
-	for s := range known {
-		ordered = append(ordered, s)
-	}
-	// The longest first: a secret that contains another must go whole.
-	sort.Slice(ordered, func(i, j int) bool {
-		if len(ordered[i]) != len(ordered[j]) {
-			return len(ordered[i]) > len(ordered[j])
-		}
-		return ordered[i] < ordered[j]
-	})
-	pairs := make([]string, 0, 2*len(ordered))
-	for _, s := range ordered {
-		pairs = append(pairs, s, Redacted)
-	}
-	return Redactor{replacer: strings.NewReplacer(pairs...), known: known}
+	return r.WithValues(values...)
 }
 
-func forms(secret string) []string {
-	texts := []string{secret, strings.TrimSpace(secret)}
-	for line := range strings.Lines(secret) {
-		if trimmed := strings.TrimSpace(line); len(trimmed) >= minLine {
-			texts = append(texts, trimmed)
+// WithValues is a redactor that also knows these secrets.
+func (r Redactor) WithValues(values ...SecretValue) Redactor {
+	l := learner{learnt: maps.Clone(r.learnt), short: maps.Clone(r.short), sought: map[string]bool{}, beside: map[string][]beside{}}
+	if l.learnt == nil {
+		l.learnt, l.short = map[SecretValue]bool{}, map[string]bool{}
+	}
+	for _, texts := range r.starts {
+		for _, text := range texts {
+			l.sought[text] = true
 		}
 	}
-	var out []string
-	for _, text := range texts {
-		if len(text) < minSecret {
-			continue
-		}
-		raw := []byte(text)
-		out = append(out, text, url.QueryEscape(text), url.PathEscape(text),
-			base64.StdEncoding.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw),
-			base64.URLEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw))
-		out = append(out, unquoted(strconv.Quote(text)), unquoted(elementValue(text)))
-		if quoted, err := json.Marshal(text); err == nil {
-			out = append(out, unquoted(string(quoted)))
-		}
+	for key, all := range r.beside {
+		l.beside[key] = slices.Clone(all)
 	}
-	return out
+	for _, value := range values {
+		l.learn(value)
+	}
+	next := Redactor{learnt: l.learnt, beside: l.beside, short: l.short, starts: make(map[uint64][]string, len(l.sought))}
+	next.sieve = make([]uint64, 1<<bits.Len(uint(len(l.sought)/2+64)))
+	for text := range l.sought {
+		start := startOf(text)
+		next.starts[start] = append(next.starts[start], text)
+		word, bit := next.place(start)
+		next.sieve[word] |= bit
+	}
+	for _, texts := range next.starts {
+		slices.SortFunc(texts, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	}
+	return next
 }
 
-// unquoted is a quoted text without its quotes.
-func unquoted(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, `"`), `"`) }
-
-func decodeBase64(s string) []string {
-	decoded, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(decoded) == 0 {
-		return nil
+// startOf packs the first bytes of a text of at least minSecret bytes.
+func startOf(text string) uint64 {
+	var start uint64
+	for i := range minSecret {
+		start = start<<8 | uint64(text[i])
 	}
-	return []string{string(decoded)}
+	return start
 }
+
+// place is where the sieve has its bit for a start.
+func (r Redactor) place(start uint64) (word int, bit uint64) {
+	mixed := start * 0x9e3779b97f4a7c15 // Fibonacci hashing
+	return int(mixed>>32) & (len(r.sieve) - 1), 1 << (mixed >> 26 & 63)
+}
+
+// span is a part of a text, as byte offsets.
+type span struct{ from, to int }
 
 // String removes every known secret from a text.
 func (r Redactor) String(text string) string {
-	if r.replacer == nil {
+	if len(r.learnt) == 0 || text == "" {
 		return text
 	}
-	return r.replacer.Replace(text)
+	clean, known := r.told[text]
+	if known {
+		return clean
+	}
+	clean = r.clean(text)
+	if r.told != nil {
+		r.told[text] = clean
+	}
+	return clean
+}
+
+func (r Redactor) clean(text string) string {
+	// Nearly every text holds none, and to know that costs less than to know where.
+	if look := (search{Redactor: r, blind: true}); !look.in(&unveiled{text: []byte(text), blind: true}, mostUnveilings) {
+		return text
+	}
+	look := search{Redactor: r}
+	look.in(&unveiled{text: []byte(text)}, mostUnveilings)
+	slices.SortFunc(look.found, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	var out strings.Builder
+	end := 0
+	for _, s := range look.found {
+		if s.from >= end { // else it overlaps what is hidden already
+			out.WriteString(text[end:s.from])
+			out.WriteString(Redacted)
+		}
+		end = max(end, s.to)
+	}
+	out.WriteString(text[end:])
+	return out.String()
+}
+
+// search looks for secrets in one text.
+type search struct {
+	Redactor
+	blind bool // the first one found is enough
+	found []span
+}
+
+// in looks in a reading, and in what it may be the encoding of; done says that enough was
+// found.
+func (s *search) in(u *unveiled, depth int) (done bool) {
+	if s.scan(u); s.blind && len(s.found) > 0 || depth == 0 {
+		return s.blind && len(s.found) > 0
+	}
+	for _, inner := range u.unveil() {
+		legible := inner.legible()
+		if len(legible.text) < len(inner.text) {
+			s.scan(&inner)
+		}
+		if len(legible.text) >= minSecret && s.in(&legible, depth-1) || s.blind && len(s.found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// scan looks for secrets in one reading as it is.
+func (s *search) scan(u *unveiled) {
+	lower := lowerCase(u.text)
+	var start uint64
+	for i, b := range lower {
+		start = (start<<8 | uint64(b)) & (1<<(8*minSecret) - 1)
+		if i < minSecret-1 {
+			continue
+		}
+		if word, bit := s.place(start); s.sieve[word]&bit == 0 {
+			continue
+		}
+		from := i - minSecret + 1
+		for _, secret := range s.starts[start] {
+			if n := alike(lower[from:], secret); n > 0 {
+				s.hit(u, from, from+n)
+				break
+			}
+		}
+	}
+	s.besideKeys(u, lower)
+	s.inQuotes(u, lower)
+}
+
+func (s *search) hit(u *unveiled, from, to int) {
+	if s.blind {
+		s.found = append(s.found, span{})
+		return
+	}
+	s.found = append(s.found, u.span(from, to))
+}
+
+// alike is how much of a text is a secret: all of it, or its beginning where the text
+// was cut off there.
+func alike(text []byte, secret string) int {
+	n := 0
+	for n < len(secret) && n < len(text) && text[n] == secret[n] {
+		n++
+	}
+	if n == len(secret) {
+		return n
+	}
+	cut := bytes.HasPrefix(text[n:], []byte("...")) || bytes.HasPrefix(text[n:], []byte("…"))
+	if n > minSecret && cut || n >= longLine && n == len(text) {
+		return n
+	}
+	return 0
+}
+
+// lowerCase is a text with the capitals of ASCII in lower case, byte by byte.
+func lowerCase(text []byte) []byte {
+	lower := make([]byte, len(text))
+	for i, b := range text {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower[i] = b
+	}
+	return lower
 }
 
 // Report removes every known secret from whatever in a report is free text: all
@@ -108,6 +222,7 @@ func (r Redactor) String(text string) string {
 // stay: they are public metadata, and a Secret whose value happens to be the
 // word "production" must not blank them.
 func (r Redactor) Report(report Report) Report {
+	r.told = map[string]string{}
 	report.Errors = r.errors(report.Errors)
 	report.Warnings = r.texts(report.Warnings)
 	apps := make([]ReportApp, len(report.Apps))
@@ -168,9 +283,9 @@ func (r Redactor) fields(fields []ReportField) []ReportField {
 	}
 	out := make([]ReportField, len(fields))
 	for i, field := range fields {
+		field.Desired, field.Live = r.field(field.Path, field.Desired), r.field(field.Path, field.Live)
 		field.Path, field.Note = r.String(field.Path), r.String(field.Note)
 		field.Manager = r.String(field.Manager)
-		field.Desired, field.Live = r.tree(field.Desired), r.tree(field.Live)
 		out[i] = field
 	}
 	return out
@@ -185,24 +300,4 @@ func (r Redactor) texts(texts []string) []string {
 		out[i] = r.String(text)
 	}
 	return out
-}
-
-func (r Redactor) tree(v any) any {
-	switch v := v.(type) {
-	case string:
-		return r.String(v)
-	case []any:
-		out := make([]any, len(v))
-		for i, item := range v {
-			out[i] = r.tree(item)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, item := range v {
-			out[r.String(key)] = r.tree(item)
-		}
-		return out
-	}
-	return v
 }

@@ -30,6 +30,7 @@ func (r *Renderer) objects(ctx context.Context, j job, documents []document) (dr
 			rendered.Skipped++
 			if id, named := leftOutID(j, scopes, doc); named {
 				rendered.LeftOut = append(rendered.LeftOut, id)
+				rendered.Secrets = append(rendered.Secrets, drift.SecretValues(id, doc.manifest)...)
 			}
 			continue
 		}
@@ -41,6 +42,7 @@ func (r *Renderer) objects(ctx context.Context, j job, documents []document) (dr
 		if isSecret(object.ID) && j.app.Secrets != drift.SecretsManage {
 			secrets++
 			rendered.LeftOut = append(rendered.LeftOut, object.ID)
+			rendered.Secrets = append(rendered.Secrets, drift.SecretValues(object.ID, object.Manifest)...)
 			continue
 		}
 		rendered.Objects = append(rendered.Objects, object)

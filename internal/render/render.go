@@ -238,6 +238,7 @@ func (r *Renderer) finish(ctx context.Context, j job, renderer drift.Renderer, o
 			return drift.Rendered{}, err
 		}
 		first.LeftOut = append(first.LeftOut, next.LeftOut...)
+		first.Secrets = append(first.Secrets, next.Secrets...)
 	}
 	first.Renderer = renderer
 	first.LeftOut = onlyLeftOut(first.LeftOut, first.Objects)
