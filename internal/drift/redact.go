@@ -36,6 +36,12 @@ type Redactor struct {
 // that is known.
 type SecretValue struct{ Key, Value string }
 
+// String hides the value from whoever prints what holds it.
+func (v SecretValue) String() string { return Redacted }
+
+// GoString does the same for %#v.
+func (v SecretValue) GoString() string { return Redacted }
+
 // With is a redactor that also knows these secrets, of which no key is known.
 func (r Redactor) With(secrets ...string) Redactor {
 	values := make([]SecretValue, len(secrets))

@@ -303,6 +303,9 @@ func TestSecretsAreSkippedUnlessManaged(t *testing.T) {
 	if strings.Contains(fmt.Sprintf("%+v", rendered), "CANARY") {
 		t.Error("a skipped Secret's value is in the render")
 	}
+	if diff := cmp.Diff([]drift.SecretValue{{Key: "password", Value: "CANARY-secret"}, {Key: "password", Value: "CANARY-secret"}}, rendered.Secrets); diff != "" {
+		t.Errorf("the redactor needs to know what is left out (-want +got):\n%s", diff)
+	}
 
 	managed := mustRender(t, tree, drift.App{Namespace: "shop", Secrets: drift.SecretsManage})
 	if len(managed.Objects) != 4 || managed.Skipped != 0 || len(managed.LeftOut) != 0 {
