@@ -64,6 +64,12 @@ type ID struct {
 	Name      string
 }
 
+// IDOf reads the identity of a live object.
+func IDOf(live map[string]any) ID {
+	group, _, _ := ParseAPIVersion(stringAt(live, "apiVersion")) // what the server answered is well-formed
+	return ID{Group: group, Kind: stringAt(live, "kind"), Namespace: stringAt(metadata(live), "namespace"), Name: stringAt(metadata(live), "name")}
+}
+
 // GroupKind is the ID's kind as ApplySet hints write it: "Deployment.apps".
 func (id ID) GroupKind() string { return groupKind(id.Group, id.Kind) }
 
