@@ -55,6 +55,7 @@ func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a
 		}
 	}
 	a.steps = steps
+	a = r.keepUsed(ctx, apps, a)
 	a.reappeared = r.reappeared(ctx, request, a)
 	if len(going(a.steps)) > 0 {
 		a.descent = r.unproved(ctx, a)

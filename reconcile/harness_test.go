@@ -248,7 +248,7 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 	reconciler := reconcile.Reconciler{
 		Source:   source.New(map[string]source.Repository{"": {URL: s.repo.URL(), Ref: s.ref}}, source.Options{}),
 		Renderer: render.New(render.Options{StateNamespace: s.state}),
-		Reader:   client, Writer: client, Memory: client,
+		Reader:   client, Pods: client, Writer: client, Memory: client,
 		Policies: s.policies(), Health: health.Of, Progress: noProgress{}, Now: s.now,
 	}
 	if s.wrap != nil {

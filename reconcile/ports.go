@@ -36,6 +36,13 @@ type Reader interface {
 	Occupied(ctx context.Context, app drift.App, id drift.ID, live map[string]any) (string, error)
 }
 
+// Pods finds what outlasts the manifest that it was made from.
+type Pods interface {
+	// Using lists the live Pods and ReplicaSets of a namespace, of all when it is "",
+	// that refer to one of the targets. An error means that it is not known.
+	Using(ctx context.Context, app drift.App, namespace string, targets []drift.Target) ([]map[string]any, error)
+}
+
 // Writer changes the cluster, one object at a time. A write that has begun is
 // finished although the run was told to stop: its outcome must be known.
 type Writer interface {

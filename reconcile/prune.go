@@ -9,11 +9,11 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// prune deletes what was granted, last of all and only when everything before
-// went well: every granted apply succeeded and everything applied is Current
-// (SAFETY P2). Each object is read afresh and passes the rules again.
+// prune deletes what was granted, last of all and only when everything before went well
+// and nothing could still need it (SAFETY P2). Each object is read afresh and passes the
+// rules again.
 func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a app) app {
-	if why := r.unready(a); why != "" {
+	if why := unready(a); why != "" {
 		return withholdPrunes(a, why)
 	}
 	var steps []drift.Step
@@ -27,6 +27,7 @@ func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a ap
 	if len(steps) == 0 {
 		return a
 	}
+	use := r.usedAfter(ctx, request, apps, a)
 	facts := pruneFacts(request, apps, a, r.Now())
 	for _, result := range a.results {
 		if result.UID != "" {
@@ -35,13 +36,18 @@ func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a ap
 	}
 	court := court{Reconciler: r, request: request, family: family(request)}
 	for _, step := range drift.DeletionOrder(steps) {
-		if ctx.Err() != nil {
+		i := at[step.Change.ID]
+		switch used := use.of(step.Change.ID); {
+		case ctx.Err() != nil:
 			return withholdPrunes(a, errStopped.Error())
+		case used != "":
+			a.results[i] = withheld(step, used)
+			continue
 		}
 		r.Progress.Stage(a.config.Name, "prune", step.Change.ID.Short())
 		facts.Now, facts.Occupied = r.Now(), r.occupied(ctx, a.config, step)
 		result := court.delete(ctx, a, facts, step)
-		a.results[at[step.Change.ID]] = result
+		a.results[i], use = result, use.after(r.userOf(ctx, a, result, false))
 		if result.Outcome == drift.Pruned && result.After == nil {
 			facts.Inventory.Entries = slices.DeleteFunc(slices.Clone(facts.Inventory.Entries),
 				func(e drift.Entry) bool { return e.ID == step.Change.ID })
@@ -50,11 +56,11 @@ func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a ap
 	return a
 }
 
-// unready is why nothing may be pruned after the writes, or "". What an earlier
-// run applied counts as much as what this one did: waiting one run must not lift
-// the rule.
-func (r Reconciler) unready(a app) string {
-	for _, result := range r.withHealth(a.results, r.Now()) {
+// unready is why nothing of the app may be pruned after the writes, or "": it is not
+// whole. What an earlier run applied counts as much as what this one did: waiting one run
+// must not lift the rule.
+func unready(a app) string {
+	for _, result := range a.results {
 		name := result.Step.Change.ID.Short()
 		switch {
 		case result.Step.Change.Type == drift.Extra:
@@ -66,30 +72,25 @@ func (r Reconciler) unready(a app) string {
 			return "P2: " + name + " stays missing"
 		case result.Outcome == drift.Planned || result.Err != nil:
 			return "P2: " + name + " was not applied"
-		case !usable[result.Health.Status], paused(result):
-			return fmt.Sprintf("P2: %s is %s", name, result.Health.Status)
 		}
 	}
 	return ""
-}
-
-// paused says that a rollout was stopped on its way: pods of the old revision may
-// still use what leaves Git. A suspended CronJob uses nothing.
-func paused(result drift.Result) bool {
-	rollouts := []string{"Deployment.apps", "StatefulSet.apps", "DaemonSet.apps"}
-	return result.Health.Status == drift.HealthSuspended && slices.Contains(rollouts, result.Step.Change.ID.GroupKind())
 }
 
 func withholdPrunes(a app, reason string) app {
 	a.results = slices.Clone(a.results)
 	for i, result := range a.results {
 		if result.Outcome == drift.Planned && result.Step.Decision.Action == drift.Prune {
-			step := withdraw(result.Step, "not pruned: "+reason)
-			step.Refused = append(slices.Clone(step.Refused), reason)
-			a.results[i] = drift.Result{Step: step}
+			a.results[i] = withheld(result.Step, reason)
 		}
 	}
 	return a
+}
+
+// withheld is the result of a prune that a rule forbids.
+func withheld(step drift.Step, reason string) drift.Result {
+	step.Refused = append(slices.Clone(step.Refused), reason)
+	return drift.Result{Step: withdraw(step, "not pruned: "+reason)}
 }
 
 // delete reads one candidate afresh and deletes it; again when its controller

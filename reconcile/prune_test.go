@@ -54,11 +54,6 @@ var refusals = []pruneCase{
 			s.commit(map[string]string{"stuck.yaml": existing("apps/v1", "Deployment", "stuck",
 				strings.Replace(deployment("", ""), "metadata: {labels: {app: x}}", `metadata: {labels: {app: x}, annotations: {testenv.killick.dev/stuck: ""}}`, 1))})
 		}},
-	{why: "P2: a paused rollout is no finished one", rule: "P2", code: reconcile.ExitDrift, twice: true,
-		do: func(s *site) {
-			s.commit(map[string]string{"paused.yaml": existing("apps/v1", "Deployment", "paused",
-				strings.Replace(deployment("", ""), "replicas: 1", "paused: true, replicas: 0", 1))})
-		}},
 	{why: "P3: the render is empty", rule: "P3", code: reconcile.ExitGuard, also: map[string]string{},
 		do: func(s *site) { s.commit(map[string]string{"keep.yaml": deleted, "empty.yaml": "# nothing\n"}) }},
 	{why: "P4: the label was taken off", rule: "P4", code: reconcile.ExitDrift,

@@ -55,6 +55,7 @@ type Reconciler struct {
 	Source   Source
 	Renderer Renderer
 	Reader   Reader
+	Pods     Pods
 	Writer   Writer // nil when planning
 	Memory   Memory
 	Policies Policies

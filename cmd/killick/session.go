@@ -199,7 +199,7 @@ func (s *session) reconciler(progress reconcile.Progress) reconcile.Reconciler {
 	return reconcile.Reconciler{
 		Source:   s.desired.sources,
 		Renderer: render.New(render.Options{StateNamespace: s.settings.StateNamespace}),
-		Reader:   s.cluster, Writer: s.cluster, Memory: s.cluster,
+		Reader:   s.cluster, Pods: s.cluster, Writer: s.cluster, Memory: s.cluster,
 		Policies: s.policies, Health: health.Of, Progress: progress, Now: s.now,
 	}
 }

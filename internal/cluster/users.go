@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,12 +53,12 @@ func inNamespace(namespace string) string {
 // using reads one kind page by page.
 func (s *session) using(ctx context.Context, of resource, namespace string, targets []drift.Target) ([]map[string]any, error) {
 	var using []map[string]any
-	err := s.pages(ctx, of, namespace, "", runtime.ContentTypeJSON, func(body []byte, first bool) (next string, err error) {
+	partial, err := s.pages(ctx, of, namespace, "", runtime.ContentTypeJSON, func(body []byte, first bool) (listHead, error) {
 		if first {
 			using = nil
 		}
 		var page collection
-		next, err = page.addPage(body, nil)
+		head, err := page.addPage(body, of, namespace, nil)
 		for _, item := range page.items {
 			// Items of built-in lists do not repeat their kind.
 			item["apiVersion"], item["kind"] = of.APIVersion(), of.Kind.Kind
@@ -66,10 +67,10 @@ func (s *session) using(ctx context.Context, of resource, namespace string, targ
 				using = append(using, item)
 			}
 		}
-		return next, err
+		return head, err
 	})
-	if err != nil {
-		return nil, err
+	if err = cmp.Or(err, partial); err != nil {
+		return nil, err // what is not whole may lack a user
 	}
 	return using, nil
 }

@@ -10,11 +10,11 @@ type Fate int
 
 // The zero Fate is Stays.
 const (
-	Stays    Fate = iota
-	Leaves        // it is to be pruned in this run, or was
-	Changes       // it is written before anything is pruned: what it is then is asked then
-	Due           // it is written in this run, and perhaps only later
-	Withheld      // it was to leave, and is kept because it is used itself
+	Stays   Fate = iota
+	Leaves       // it is to be pruned in this run, or was
+	Changes      // it is written before anything is pruned: what it is then is asked then
+	Due          // it is written in this run, and perhaps only later
+	Kept         // it was to leave, and is kept because it is used itself
 )
 
 // User is a live object that may use what is to be pruned.
@@ -96,7 +96,7 @@ func referencesOf(user User) []References {
 func (u usage) withhold(id ID) {
 	for i := range u.users {
 		if u.users[i].ID == id && u.users[i].Fate == Leaves {
-			u.users[i].Fate = Withheld
+			u.users[i].Fate = Kept
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (u usage) use(i int, target Target) string {
 	}
 	how := u.how(i, target)
 	switch {
-	case user.Fate == Withheld && how != "":
+	case user.Fate == Kept && how != "":
 		return fmt.Sprintf("%s, which %s it, is not pruned either", name, how)
 	case user.Fate == Due && how != "":
 		return fmt.Sprintf("%s, which %s it, is changed by this run too", name, how)

@@ -111,6 +111,8 @@ func (s site) impersonate(ctx context.Context) error {
 
 var (
 	deployments    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	pods           = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	replicaSets    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	namespaces     = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	claims         = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
 	policyBindings = schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"}
@@ -276,6 +278,9 @@ func TestPrune(t *testing.T) {
 		{"a creation", s.apply(s.account, configMap(s.work, "new"), real), allowed},
 		{"a deletion", s.delete(configMaps, s.work, "there", real), allowed},
 		{"all at once", s.deleteAll, byRBAC},
+		{"who may use what is to be deleted", s.list(pods, s.work), allowed},
+		{"old revisions that may use it", s.list(replicaSets, s.work), allowed},
+		{"Pods that may use what has no namespace", s.list(pods, ""), allowed},
 		{"a claim is protected", s.delete(claims, s.work, "data", real), byRBAC},
 		{"a Namespace is protected", s.delete(namespaces, "", s.other, real), byRBAC},
 		{"a Secret", s.delete(secrets, s.work, "any", real), byRBAC},
@@ -333,6 +338,8 @@ func TestNamespacedInstallation(t *testing.T) {
 	s.try(t, []attempt{
 		{"a creation in its namespace", s.apply(s.account, configMap(s.work, "new"), real), allowed},
 		{"a deletion in its namespace", s.delete(configMaps, s.work, "there", real), allowed},
+		{"who may use it there", s.list(pods, s.work), allowed},
+		{"old revisions there", s.list(replicaSets, s.work), allowed},
 		{"Secrets of its namespace", s.list(secrets, s.work), allowed},
 		{"a Role in its namespace", s.apply(s.account, s.role(s.work), real), allowed},
 		{"a binding to a ClusterRole in its namespace", s.apply(s.account, fmt.Sprintf(
