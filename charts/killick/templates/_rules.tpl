@@ -141,3 +141,37 @@ policy cannot hold to dry-runs, or that would let the account remove it.
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/*
+Whether a policy of its own holds the account, in Killick's namespace, to Killick's
+state. The one of the detect preset does that as well.
+*/}}
+{{- define "killick.statePolicy" -}}
+{{- if and .Values.rbac.statePolicy (not (and (eq .Values.preset "detect") .Values.detect.admissionPolicy)) }}true{{ end }}
+{{- end }}
+
+{{/* Whether any policy confines what the account writes in Killick's namespace. */}}
+{{- define "killick.stateConfined" -}}
+{{- if or .Values.rbac.statePolicy (and (eq .Values.preset "detect") .Values.detect.admissionPolicy) }}true{{ end }}
+{{- end }}
+
+{{/* What an admission policy takes for Killick's own state. */}}
+{{- define "killick.stateVariables" -}}
+- name: stateConfigMap
+  expression: >-
+    request.resource.group == "" && request.resource.resource == "configmaps" &&
+    (request.name.startsWith("killick-app-") || request.name.startsWith("killick-state-") || request.name == "killick-run")
+# Of type Opaque: Kubernetes puts a token of any account in the namespace
+# into a Secret of the type that asks for one.
+- name: stateSecret
+  expression: >-
+    request.resource.group == "" && request.resource.resource == "secrets" && request.name == "killick-key" &&
+    (object == null || !has(object.type) || object.type == "Opaque")
+- name: stateLease
+  expression: >-
+    request.resource.group == "coordination.k8s.io" && request.resource.resource == "leases" && request.name == "killick"
+- name: state
+  expression: >-
+    request.namespace == "{{ .Release.Namespace }}" &&
+    (variables.stateConfigMap || variables.stateSecret || variables.stateLease)
+{{- end }}

@@ -116,6 +116,8 @@ var (
 	namespaces     = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	claims         = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
 	policyBindings = schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"}
+	cronJobs       = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "cronjobs"}
+	accounts       = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 	clusterRoles   = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 )
 
@@ -147,6 +149,31 @@ func (s site) state() []attempt {
 		{"no other Secret of the namespace is read", s.get(secrets, s.release, "other"), byRBAC},
 		{"the lease", s.create(lease("killick"), real), allowed},
 		{"the lease is renewed", updateLease, allowed},
+	}
+}
+
+// confined are writes in Killick's own namespace that would give it the rights of other
+// accounts there, or do anything but keep its state.
+func (s site) confined() []attempt {
+	token := func(name string) string {
+		return fmt.Sprintf(`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token,
+metadata: {namespace: %s, name: %s, annotations: {kubernetes.io/service-account.name: default}}}`, s.release, name)
+	}
+	const pod = `{serviceAccountName: default, restartPolicy: Never, securityContext: {runAsNonRoot: true, runAsUser: 1, seccompProfile: {type: RuntimeDefault}},
+containers: [{name: a, image: a, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}`
+	return []attempt{
+		{"a token of another account, by the name that it may read", s.create(token("killick-key"), real), byPolicy},
+		{"a token under another name", s.create(token("other"), real), byPolicy},
+		{"a dry-run of one", s.create(token("killick-key"), dryRun), byPolicy},
+		{"a Secret beside its key", s.create("{apiVersion: v1, kind: Secret, metadata: {namespace: "+s.release+", name: other}}", real), byPolicy},
+		{"a Secret named by the server", s.create("{apiVersion: v1, kind: Secret, metadata: {namespace: "+s.release+", generateName: killick-key}}", real), byPolicy},
+		{"a ConfigMap beside its state", s.apply(s.account, configMap(s.release, "killick-apps"), real), byPolicy},
+		{"an approval", s.apply(s.account, configMap(s.release, "killick-approval-x"), real), byPolicy},
+		{"a lease beside its own", s.create("{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {namespace: "+s.release+", name: other}}", real), byPolicy},
+		{"a Pod that runs as another account", s.create(fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {namespace: %s, name: other}, spec: %s}", s.release, pod), real), byPolicy},
+		{"a Job that does", s.create(fmt.Sprintf("{apiVersion: batch/v1, kind: Job, metadata: {namespace: %s, name: other}, spec: {template: {spec: %s}}}", s.release, pod), real), byPolicy},
+		{"its own CronJob", s.mergePatch(cronJobs, s.release, "killick"), byPolicy},
+		{"its own ServiceAccount", s.mergePatch(accounts, s.release, "killick"), byPolicy},
 	}
 }
 
@@ -240,6 +267,8 @@ func (s site) deleteAll(ctx context.Context) error {
 
 func TestDetectWithoutPolicy(t *testing.T) {
 	s := installed(t, "detect: {admissionPolicy: false}")
+	s.try(t, []attempt{{"a token of another account", s.create(fmt.Sprintf(`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token,
+metadata: {namespace: %s, name: killick-key, annotations: {kubernetes.io/service-account.name: default}}}`, s.release), real), byPolicy}})
 	s.try(t, s.state())
 	s.try(t, []attempt{
 		{"reading", s.list(configMaps, s.work), allowed},
@@ -251,6 +280,7 @@ func TestDetectWithoutPolicy(t *testing.T) {
 func TestHeal(t *testing.T) {
 	s := installed(t, "preset: heal")
 	s.must(t, s.apply(s.admin, configMap(s.work, "there"), real))
+	s.try(t, s.confined())
 	s.try(t, s.state())
 	s.try(t, []attempt{
 		{"a creation", s.apply(s.account, configMap(s.work, "new"), real), allowed},
@@ -269,12 +299,29 @@ func TestHeal(t *testing.T) {
 	})
 }
 
+// TestWithoutStatePolicy: who cannot have the policy has no right to create Secrets
+// instead, and makes the key.
+func TestWithoutStatePolicy(t *testing.T) {
+	for _, values := range []string{"preset: prune\nrbac: {statePolicy: false}", "detect: {admissionPolicy: false}\nrbac: {statePolicy: false}"} {
+		s := installed(t, values)
+		s.try(t, []attempt{
+			{"the key", s.create("{apiVersion: v1, kind: Secret, metadata: {namespace: "+s.release+", name: killick-key}}", real), byRBAC},
+			{"the inventory of an app", s.apply(s.account, configMap(s.release, "killick-app-shop"), real), allowed},
+		})
+		s.must(t, s.apply(s.admin, "{apiVersion: v1, kind: Secret, metadata: {namespace: "+s.release+", name: killick-key}}", real))
+		s.try(t, []attempt{{"the key is read", s.get(secrets, s.release, "killick-key"), allowed}})
+	}
+}
+
 func TestPrune(t *testing.T) {
 	s := installed(t, "preset: prune")
 	s.must(t, s.apply(s.admin, configMap(s.work, "there"), real))
 	s.must(t, s.apply(s.admin, claim(s.work), real))
+	s.try(t, s.confined())
 	s.try(t, s.state())
 	s.try(t, []attempt{
+		{"its own CronJob", s.delete(cronJobs, s.release, "killick", real), byPolicy},
+		{"its own ServiceAccount", s.delete(accounts, s.release, "killick", real), byPolicy},
 		{"a creation", s.apply(s.account, configMap(s.work, "new"), real), allowed},
 		{"a deletion", s.delete(configMaps, s.work, "there", real), allowed},
 		{"all at once", s.deleteAll, byRBAC},
