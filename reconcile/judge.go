@@ -18,8 +18,10 @@ import (
 func (r Reconciler) judge(ctx context.Context, request Request, apps []app) []app {
 	var wants []drift.Want
 	var at []int
+	scaled := scaledBy(apps)
 	for i, a := range apps {
 		if a.selected && a.err == nil {
+			a.scaled = scaled
 			wants = append(wants, request.want(a))
 			at = append(at, i)
 		}
@@ -38,9 +40,11 @@ func (r Reconciler) judge(ctx context.Context, request Request, apps []app) []ap
 	}
 	court := court{Reconciler: r, request: request, family: family(request)}
 	wanted, failed := contested(apps), failedApps(apps)
+	sized := sizedBy(apps, seen)
 	for j, i := range at {
 		r.Progress.Stage(judged[i].config.Name, "decide", "")
 		judged[i].contested, judged[i].rivals = wanted, failed
+		judged[i].scaled, judged[i].sized = scaled, sized
 		judged[i] = court.app(ctx, judged[i], seen[j])
 	}
 	return judged
@@ -108,6 +112,7 @@ func (c court) object(ctx context.Context, a app, object drift.Object, observati
 // compare is how an object differs. The error says that the API server did not
 // tell which additions are defaults of its own; then they stand as additions.
 func (c court) compare(ctx context.Context, a app, object drift.Object, observation drift.Observation) (drift.Change, error) {
+	observation.Sized = a.sized[object.ID]
 	comparison := drift.Comparison{
 		App: a.config, Object: object, Observation: observation,
 		PartOf: a.partOf, Family: c.family, DesiredHash: a.hashes[object.ID], Noise: c.request.Noise,
@@ -138,7 +143,7 @@ func (c court) compare(ctx context.Context, a app, object drift.Object, observat
 // server about it.
 func (r Reconciler) observeOne(ctx context.Context, a app, object drift.Object) (drift.Observation, error) {
 	seen, err := r.Reader.Observe(ctx, []drift.Want{{
-		App: a.config, PartOf: a.partOf, Objects: []drift.Object{object}, Inventory: drift.Inventory{Known: true},
+		App: a.config, PartOf: a.partOf, Objects: []drift.Object{object}, Inventory: drift.Inventory{Known: true}, Scaled: a.scaled,
 	}})
 	if err != nil {
 		return drift.Observation{}, err

@@ -130,6 +130,9 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 		if mark := drift.KeepMark(labelled.Manifest); mark != "" {
 			a.keeps[object.ID] = mark
 		}
+		if scaler, ok := drift.ScalerOf(object.ID, labelled.Manifest); ok {
+			a.scalers = append(a.scalers, scaler)
+		}
 		a.objects = append(a.objects, labelled)
 		a.secrets = append(a.secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}

@@ -279,6 +279,7 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 	}
 	if change.Type == drift.InSync && change.Err == nil && settled(change) && !slices.ContainsFunc(step.Change.Ignored, isLeftover) {
 		row.Proof, row.Autoscaled = true, len(change.Ignored) > 0
+		row.Planned = row.Autoscaled && a.scaled[step.Change.ID]
 		row.Findings = change.Findings
 		row = renewed(row, live, result.Health)
 	}

@@ -113,6 +113,7 @@ type app struct {
 	objects   []drift.Object
 	hashes    map[drift.ID]string
 	keeps     map[drift.ID]string // which mark in the manifest forbids deleting
+	scalers   []drift.Scaler
 	inventory drift.Inventory
 	state     drift.AppState
 	guards    drift.GuardState // what both copies of it say
@@ -128,6 +129,8 @@ type app struct {
 	forgotten  []string              // kinds that a lost inventory could not be rebuilt from
 	contested  map[drift.ID][]string // objects that more than one app wants
 	rivals     map[string]bool       // apps of which is not known what they want
+	scaled     map[drift.ID]bool     // replicas are an autoscaler's, of any app's plan
+	sized      map[drift.ID]bool     // resources are to be a vertical autoscaler's
 	// guard
 	empty      bool                // the render is empty, and not accepted (SAFETY P3)
 	reappeared map[drift.ID]string // extras that left because of the cluster (SAFETY P2)

@@ -9,7 +9,7 @@ import (
 // want is what one app asks the cluster about, and what it may believe without
 // asking.
 func (r Request) want(a app) drift.Want {
-	want := drift.Want{App: a.config, PartOf: a.partOf, Objects: a.objects, Inventory: visible(a),
+	want := drift.Want{App: a.config, PartOf: a.partOf, Objects: a.objects, Inventory: visible(a), Scaled: a.scaled,
 		Belief: drift.Belief{Trust: r.Trust, Key: r.Key, Noise: r.Noise, Audit: r.Audit}}
 	if !r.believes(a) {
 		return want

@@ -29,7 +29,7 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 	object := ask.object
 	for range looksAtMost {
 		if seen.State == drift.Present {
-			switch by := ask.belief.Settles(object, ask.row, seen.Live, s.autoscaled.targets[object.ID]); by {
+			switch by := ask.belief.Settles(object, ask.row, seen.Live, ask.scaled || s.autoscaled.targets[object.ID]); by {
 			case drift.ByMemo:
 				seen.Prediction, seen.Memo = by, ask.row
 				return seen
@@ -75,6 +75,7 @@ type question struct {
 	object drift.Object
 	row    drift.Row
 	belief drift.Belief
+	scaled bool // by an autoscaler of this plan
 }
 
 // dryRun is the object that a forced server-side apply would store. The error

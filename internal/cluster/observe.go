@@ -74,12 +74,14 @@ func (c *Client) startLooks(ctx context.Context, looks *errgroup.Group, survey *
 				return err
 			}
 			defer leave()
-			*slot = survey.surround(work(ctx))
+			seen := survey.surround(work(ctx))
+			seen.Autoscaled = seen.Autoscaled || want.Scaled[seen.ID]
+			*slot = seen
 			return ctx.Err()
 		})
 	}
 	for i, object := range want.Objects {
-		ask := question{object: object, row: want.Row(i), belief: want.Belief}
+		ask := question{object: object, row: want.Row(i), belief: want.Belief, scaled: want.Scaled[object.ID]}
 		look(&seen.Objects[i], func(ctx context.Context) drift.Observation { return c.look(ctx, survey, ask) })
 	}
 	for i, entry := range extras {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -134,7 +133,10 @@ func (s *survey) readAutoscalers(ctx context.Context) autoscaled {
 		}
 	}
 	for where, scaler := range known.scalers.objects {
-		maps.Copy(known.targets, targetOf(where.namespace, scaler))
+		id := drift.ID{Group: kind.Group, Kind: kind.Kind, Namespace: where.namespace, Name: where.name}
+		if found, ok := drift.ScalerOf(id, scaler); ok {
+			known.targets[found.Target] = true
+		}
 	}
 	return known
 }
@@ -162,15 +164,4 @@ func scalableKinds(served drift.Capabilities) map[string]bool {
 		}
 	}
 	return scalable
-}
-
-// targetOf is the object that an autoscaler scales. Its reference names a
-// version, which identity does not.
-func targetOf(namespace string, scaler map[string]any) map[drift.ID]bool {
-	target := branch(scaler, "spec", "scaleTargetRef")
-	group, _, err := drift.ParseAPIVersion(text(target, "apiVersion"))
-	if err != nil {
-		return nil
-	}
-	return map[drift.ID]bool{{Group: group, Kind: text(target, "kind"), Namespace: namespace, Name: text(target, "name")}: true}
 }

@@ -51,7 +51,7 @@ func (b Belief) Settles(object Object, row Row, live map[string]any, autoscaled 
 	switch {
 	case live == nil || b.Audit.Due(UIDOf(live)):
 		return NotPredicted
-	case b.Trust >= TrustMemo && (autoscaled || !row.Autoscaled) && b.remembered(row, live):
+	case b.Trust >= TrustMemo && (autoscaled || !row.Autoscaled || b.Alone && row.Planned) && b.remembered(row, live):
 		return ByMemo
 	case b.Trust >= TrustProof && !b.Alone && Proved(object.Unpack(), live):
 		return ByProof

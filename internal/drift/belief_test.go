@@ -105,6 +105,8 @@ func TestSettles(t *testing.T) {
 			metadata(s.live)["deletionTimestamp"] = "2026-11-02T08:00:00Z"
 		}},
 		{name: "the autoscaler is there", autoscaled: true, want: ByMemo, change: func(_ *server, row *Row, _ *Belief) { row.Autoscaled = true }},
+		{name: "Git asks for the autoscaler, and Git does not answer", want: ByMemo, change: func(_ *server, row *Row, b *Belief) { row.Autoscaled, row.Planned, b.Alone = true, true, true }},
+		{name: "Git asked for the autoscaler, and may not any more", change: func(_ *server, row *Row, _ *Belief) { row.Autoscaled, row.Planned = true, true }},
 		{name: "the autoscaler is gone", change: func(_ *server, row *Row, _ *Belief) { row.Autoscaled = true }},
 		{name: "due for the audit", change: func(_ *server, _ *Row, b *Belief) { b.Audit = Audit{count: auditSlots} }},
 		{name: "the memo is not believed", change: func(_ *server, _ *Row, b *Belief) { b.Trust = TrustProof }},

@@ -34,8 +34,12 @@ type Observation struct {
 	Unlisted bool
 	// NamespaceLabels are the labels of the object's namespace.
 	NamespaceLabels map[string]string
-	// Autoscaled says that a HorizontalPodAutoscaler targets the object.
+	// Autoscaled says that an autoscaler sets the object's replicas: a live
+	// HorizontalPodAutoscaler, or one that this plan asks for.
 	Autoscaled bool
+	// Sized says that this plan hands the containers' resources to a vertical autoscaler
+	// which does not know yet what they need.
+	Sized bool
 	// Incomplete names facts about the object that could not be read; policy is not
 	// asked then, and the object is alert-only.
 	Incomplete []string
@@ -165,7 +169,8 @@ type Ownership struct {
 	Tool       string   // deployer recognised on the live object: Helm, Argo CD, Flux, …
 	Managers   []string // field managers on the live object, sorted
 	Controlled bool     // has a controller ownerReference
-	Autoscaled bool     // a HorizontalPodAutoscaler targets it
+	Autoscaled bool     // an autoscaler sets its replicas
+	Sized      bool     // a vertical autoscaler is to set its containers' resources
 	// Recreated says that the inventory knows the object under another UID: it was
 	// deleted, and somebody else made the one that is there.
 	Recreated bool

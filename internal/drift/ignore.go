@@ -12,13 +12,11 @@ import (
 // replicasPath is the field an autoscaler owns.
 var replicasPath = Path{"spec", "replicas"}
 
-// WithoutIgnored takes the differences that policy's ignore_fields name, and the
-// replicas of an autoscaled object, out of the verdict. They move to Ignored;
-// the manifest is not touched (Effective does that when something is written).
+// WithoutIgnored takes the differences that policy's ignore_fields name, and what is an
+// autoscaler's, out of the verdict. They move to Ignored; the manifest is not touched
+// (Effective does that when something is written).
 func WithoutIgnored(change Change, patterns []Path) Change {
-	if change.Ownership.Autoscaled {
-		patterns = append([]Path{replicasPath}, patterns...)
-	}
+	patterns = append(handedOver(change), patterns...)
 	if len(patterns) == 0 || len(change.Fields) == 0 {
 		return change
 	}
@@ -36,6 +34,34 @@ func WithoutIgnored(change Change, patterns []Path) Change {
 	}
 	change.Fields, change.Ignored = kept, ignored
 	return settle(permitted(change, patterns))
+}
+
+// handedOver are the fields that an autoscaler is in charge of: replicas, and resources
+// that Git leaves to a vertical one. What we own of them keeps its live value until the
+// autoscaler writes it, which takes it from us: without it, the object would have the
+// server's default meanwhile (one replica, no requests).
+func handedOver(change Change) []Path {
+	var paths []Path
+	if change.Ownership.Autoscaled {
+		paths = append(paths, replicasPath)
+	}
+	for _, field := range change.Fields {
+		dropped := field.Op == OpAdd && !field.Addition && field.Cause&CauseGit != 0
+		if change.Ownership.Sized && dropped && ofContainer(field.Path, "resources") {
+			paths = append(paths, field.Path)
+		}
+	}
+	return paths
+}
+
+// ofContainer says that a path is, or lies below, a field of a container.
+func ofContainer(path Path, name string) bool {
+	for i := 2; i < len(path); i++ {
+		if path[i-2] == "containers" && path[i] == name {
+			return true
+		}
+	}
+	return false
 }
 
 // permitted takes out the immutable fields that policy ignores: they are sent

@@ -11,7 +11,7 @@ import (
 // installation.
 func ownershipOf(c Comparison, live map[string]any, entries []managed) Ownership {
 	own := liveOwnership(live, entries)
-	own.Autoscaled = c.Observation.Autoscaled
+	own.Autoscaled, own.Sized = c.Observation.Autoscaled, c.Observation.Sized
 	_, family := c.Family[own.PartOf]
 	family = family || own.PartOf == c.PartOf
 	inventoried := c.Entry != nil && c.Entry.UID != "" && c.Entry.UID == UIDOf(live)

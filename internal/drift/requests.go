@@ -18,6 +18,8 @@ type Want struct {
 	// there is none for this manifest. May be nil.
 	Rows   []Row
 	Belief Belief
+	// Scaled are objects whose replicas an autoscaler of this plan sets, of whatever app.
+	Scaled map[ID]bool
 }
 
 // Row is the memo row of the object at a place; zero when there is none.

@@ -48,6 +48,9 @@ type Row struct {
 	// Autoscaled rows leave the replicas to an autoscaler, and hold only while there
 	// is one.
 	Autoscaled bool `json:"autoscaled,omitempty"`
+	// Planned says that the autoscaler stands in Git: while Git does not answer, nobody
+	// can have taken it out.
+	Planned bool `json:"planned,omitempty"`
 	// Gone says that a finished Job was removed by its TTL.
 	Gone bool `json:"gone,omitempty"`
 	// Replicas is the live spec.replicas, where there is one.
