@@ -170,7 +170,7 @@ func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit s
 	if ancestor == commit && commit != "" {
 		return ""
 	}
-	ctx, cancel := share(ctx)
+	ctx, cancel := share(ctx, fetchTime)
 	defer cancel()
 	proved, err := r.Source.Descends(ctx, repository, ancestor)
 	switch {

@@ -247,7 +247,7 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 	}
 	reconciler := reconcile.Reconciler{
 		Source:   source.New(map[string]source.Repository{"": {URL: s.repo.URL(), Ref: s.ref}}, source.Options{}),
-		Renderer: render.New(render.Options{StateNamespace: s.state}),
+		Renderer: inProcess{render.New(render.Options{StateNamespace: s.state})},
 		Reader:   client, Pods: client, Writer: client, Memory: client,
 		Policies: s.policies(), Health: health.Of, Progress: noProgress{}, Now: s.now,
 	}
@@ -267,6 +267,18 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 		}
 	}
 	return outcome, nil
+}
+
+// inProcess renders in this process, one app of all tests at a time, since a
+// Renderer allows no more. What render.Children add is tested where they are made.
+type inProcess struct{ *render.Renderer }
+
+var rendering sync.Mutex
+
+func (r inProcess) Render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error) {
+	rendering.Lock()
+	defer rendering.Unlock()
+	return r.Renderer.Render(ctx, request)
 }
 
 type noProgress struct{}

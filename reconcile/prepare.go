@@ -158,14 +158,16 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 	return a
 }
 
-// preparing bounds one fetch and one render: a Git host that hangs, or a template
-// without an end, must cost its own app and no other.
-const preparing = 2 * time.Minute
+// A Git host that hangs, or a template without an end, must cost its own app and no
+// other. Renders wait for each other where few processors are, so half of a render's
+// time is for its own work (render.ChildOptions, Time).
+const (
+	fetchTime  = 2 * time.Minute
+	renderTime = 4 * time.Minute
+)
 
-// share is the time for one step: the bound above, or a third of what is left of
-// the run.
-func share(ctx context.Context) (context.Context, context.CancelFunc) {
-	bound := preparing
+// share is the time for one step: its bound, or a third of what is left of the run.
+func share(ctx context.Context, bound time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		bound = min(bound, time.Until(deadline)/3)
 	}
@@ -173,13 +175,13 @@ func share(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (r Reconciler) checkout(ctx context.Context, repository string) (drift.Checkout, error) {
-	ctx, cancel := share(ctx)
+	ctx, cancel := share(ctx, fetchTime)
 	defer cancel()
 	return r.Source.Checkout(ctx, repository)
 }
 
 func (r Reconciler) render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error) {
-	ctx, cancel := share(ctx)
+	ctx, cancel := share(ctx, renderTime)
 	defer cancel()
 	return r.Renderer.Render(ctx, request)
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/killick-dev/killick/internal/render"
 )
 
 // collectAt is how much the heap may grow between two garbage collections, in
@@ -23,6 +25,11 @@ import (
 const collectAt = 50
 
 func main() {
+	if render.IsChild(os.Args[1:]) {
+		log.SetOutput(io.Discard)
+		os.Exit(render.Serve(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	crashHonestly()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
@@ -39,6 +46,11 @@ func main() {
 	stop()
 	os.Exit(code)
 }
+
+// crashHonestly has the process end by SIGABRT where Go would end it with 2: after a
+// stack overflow, a concurrent map write, a panic of a goroutine. Here 2 means that
+// the configuration is wrong and that nothing was written.
+func crashHonestly() { debug.SetTraceback("crash") }
 
 func width() int {
 	columns, _, err := term.GetSize(int(os.Stdout.Fd()))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -60,7 +61,9 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 	apps = slices.DeleteFunc(apps, func(app drift.App) bool {
 		return len(settings.Apps) > 0 && !slices.Contains(settings.Apps, app.Name)
 	})
-	all, failures := renderAll(ctx, d, render.New(render.Options{StateNamespace: settings.StateNamespace}), apps, capabilities)
+	renderer := newRenderer(settings)
+	defer renderer.Close()
+	all, failures := renderAll(ctx, d, renderer, apps, capabilities)
 	secrets := all.Secrets
 	for _, object := range all.Objects {
 		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
@@ -81,14 +84,33 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 	return &exit{code: reconcile.ExitPartial, cause: errors.Join(failures...), hide: hide}
 }
 
-// renderAll renders one app after the other; one that fails drops out.
-func renderAll(ctx context.Context, d desired, renderer *render.Renderer, apps []drift.App, capabilities drift.Capabilities) (drift.Rendered, []error) {
+// newRenderer renders in child processes, none of which is started before something
+// is to be rendered. Who makes it closes it.
+func newRenderer(settings config.Settings) *render.Children {
+	return render.NewChildren(render.ChildOptions{Options: render.Options{StateNamespace: settings.StateNamespace}})
+}
+
+// rendersAtOnce is how many apps are fetched and rendered at the same time.
+const rendersAtOnce = 4
+
+// renderAll renders all apps; one that fails drops out.
+func renderAll(ctx context.Context, d desired, renderer reconcile.Renderer, apps []drift.App, capabilities drift.Capabilities) (drift.Rendered, []error) {
+	renders, errs := make([]drift.Rendered, len(apps)), make([]error, len(apps))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, rendersAtOnce)
+	for i, app := range apps {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			renders[i], errs[i] = renderApp(ctx, d, renderer, app, capabilities)
+		})
+	}
+	group.Wait()
 	var all drift.Rendered
 	var failures []error
-	for _, app := range apps {
-		rendered, err := renderApp(ctx, d, renderer, app, capabilities)
-		if err != nil {
-			failures = append(failures, &appError{app: app.Name, err: err})
+	for i, rendered := range renders {
+		if errs[i] != nil {
+			failures = append(failures, &appError{app: apps[i].Name, err: errs[i]})
 			continue
 		}
 		all.Objects = append(all.Objects, rendered.Objects...)
@@ -125,7 +147,7 @@ func served(ctx context.Context, settings config.Settings) (drift.Capabilities, 
 	return client.Capabilities(ctx)
 }
 
-func renderApp(ctx context.Context, d desired, renderer *render.Renderer, app drift.App, capabilities drift.Capabilities) (drift.Rendered, error) {
+func renderApp(ctx context.Context, d desired, renderer reconcile.Renderer, app drift.App, capabilities drift.Capabilities) (drift.Rendered, error) {
 	checkout, err := d.sources.Checkout(ctx, app.Repository)
 	if err != nil {
 		return drift.Rendered{}, err

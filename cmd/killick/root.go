@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func execute(ctx context.Context, w world) int {
 	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return w.environment(cmd) }
 	root.AddCommand(runCommand(w), planCommand(w), renderCommand(w), explainCommand(w), policyCommand(w), versionCommand(w))
-	err := root.ExecuteContext(ctx)
+	err := recovered(func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return reconcile.ExitOK
 	}
@@ -103,6 +104,39 @@ func execute(ctx context.Context, w world) int {
 		printError(w.err, ended.cause, ended.hide)
 	}
 	return ended.code
+}
+
+// recovered calls a command. A panic is told as an error: its type and place, for its
+// value may quote an object. What the command deferred has been done by then: the lease
+// is given back.
+func recovered(command func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &exit{code: reconcile.ExitPartial, cause: &drift.Problem{
+				Err:  fmt.Errorf("killick itself failed (%T) at %s", p, panicPlace()),
+				Hint: "this is a bug: please report it with this line; the next run goes on from what is in the cluster"}}
+		}
+	}()
+	return command()
+}
+
+// panicPlace is the function and line that a panic began at: the first caller that is
+// not the runtime's, below the runtime's own.
+func panicPlace() string {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	panicking := false
+	for {
+		frame, more := frames.Next()
+		inRuntime := strings.HasPrefix(frame.Function, "runtime.")
+		if panicking && !inRuntime {
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+		panicking = panicking || frame.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
 }
 
 // onlyCommands refuses a word that is no command of this one.

@@ -60,6 +60,7 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	if s.settings.Namespace != "" {
 		return usage(errors.New("run refuses --namespace: a part of an app is never applied; use plan to look at one namespace, or --app"))
 	}
+	defer s.close()
 	s.started = drift.ReportRun{ID: newRunID(), Mode: string(s.mode), Version: versionText(), Started: s.now().UTC()}
 	whole, cancel := context.WithTimeout(ctx, s.settings.Timeout)
 	defer cancel()

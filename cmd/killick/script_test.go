@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/killick-dev/killick/internal/render"
 	"github.com/killick-dev/killick/internal/testenv"
 )
 
@@ -27,8 +28,11 @@ var update = flag.Bool("update", false, "rewrite golden files")
 const beKillick = "TEST_BINARY_IS_KILLICK"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beKillick) != "" {
+	if os.Getenv(beKillick) != "" || render.IsChild(os.Args[1:]) {
 		main()
+	}
+	if os.Getenv(crashes) != "" {
+		crash()
 	}
 	testenv.Main(m)
 }

@@ -30,6 +30,7 @@ type session struct {
 	desired  desired
 	policies *policy.Engine
 	cluster  *cluster.Client
+	renderer *render.Children // nil until there is something to render
 	uid      string
 	key      []byte
 	noMemo   bool // the key could not be read
@@ -196,11 +197,21 @@ func knownApps(apps []drift.App, only []string) error {
 }
 
 func (s *session) reconciler(progress reconcile.Progress) reconcile.Reconciler {
+	if s.renderer == nil {
+		s.renderer = newRenderer(s.settings)
+	}
 	return reconcile.Reconciler{
 		Source:   s.desired.sources,
-		Renderer: render.New(render.Options{StateNamespace: s.settings.StateNamespace}),
+		Renderer: s.renderer,
 		Reader:   s.cluster, Pods: s.cluster, Writer: s.cluster, Memory: s.cluster,
 		Policies: s.policies, Health: health.Of, Progress: progress, Now: s.now,
+	}
+}
+
+// close ends the processes that rendered.
+func (s *session) close() {
+	if s.renderer != nil {
+		s.renderer.Close()
 	}
 }
 

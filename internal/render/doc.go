@@ -5,13 +5,13 @@
 // checkout's file system and nowhere else: there is no network, no disk, no
 // environment, no process and no cluster behind a render (SAFETY "Isolation of
 // input"). All input is hostile until proved otherwise: bytes, documents,
-// nesting, aliases and output are bounded by Limits, a panic of a library is an
-// error of that app, and a render ends with its context.
+// nesting, aliases and output are bounded by Limits, and a panic of a library is an
+// error of that app.
 //
-// Two things cannot be bounded inside one process and are the reason why a
-// render may later move into a child process: a library call that does not end
-// keeps its goroutine after the context has ended, and a template that builds
-// one huge string takes the process's memory before anybody can look.
+// Inside one process a library call that does not end cannot be ended, and memory
+// that a template takes cannot be refused; a stack overflow ends the process. So
+// Children render in child processes of this program, and Renderer is what such a
+// child does.
 //
 // # Normal form
 //

@@ -170,6 +170,7 @@ func (h *helm) pass(ctx context.Context) (out output, unordered bool, err error)
 	if err != nil {
 		return output{}, false, err
 	}
+	h.job.working(h.origin.File)
 	var e engine.Engine // without a client and without DNS: lookup and getHostByName answer empty
 	rendered, err := e.Render(loaded, top)
 	if err != nil {

@@ -20,13 +20,6 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// kustomizeTurn lets one Kustomize build run at a time: the library keeps its
-// OpenAPI schema in package variables that a kustomization may replace, and
-// concurrent builds have ended processes with "concurrent map read and map
-// write" (kustomize #3659). The cost is that apps with kustomizations render one
-// after the other: some milliseconds each, 95 ms for the first with a patch.
-var kustomizeTurn = make(chan struct{}, 1)
-
 // renderKustomize builds the folder's kustomization from memory.
 //
 // It differs from `kustomize build` in what it refuses: anything remote,
@@ -66,18 +59,20 @@ func (s *scan) buildWhole(ctx context.Context, root string) (output, error) {
 // can reach was scanned. The files in replaced are served with that content; it
 // makes the root record the origin of each resource.
 func (s *scan) build(ctx context.Context, root string, replaced map[string][]byte) (resmap.ResMap, error) {
-	tree := &tree{files: s.job.files, limits: s.job.limits, replaced: replaced}
-
-	if err := s.job.takeTurn(ctx); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	defer func() { <-kustomizeTurn }()
+	tree := &tree{files: s.job.files, limits: s.job.limits, replaced: replaced}
 	if s.customSchema {
 		// A custom schema stays in the library's globals and would change how
 		// other apps' lists are merged.
+		if s.job.in.shared {
+			return nil, errNeedsOwn
+		}
 		openapi.ResetOpenAPI()
 		defer openapi.ResetOpenAPI()
 	}
+	s.job.working(root)
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsNone
 	options.PluginConfig = types.DisabledPluginConfig()
@@ -89,19 +84,6 @@ func (s *scan) build(ctx context.Context, root string, replaced map[string][]byt
 		return nil, s.buildProblem(root, err)
 	}
 	return resources, nil
-}
-
-// takeTurn waits for kustomizeTurn, no longer than ctx: a build that hangs keeps
-// it for good. The waiting stays marked when it was in vain.
-func (j job) takeTurn(ctx context.Context) error {
-	j.waiting.Store(true)
-	select {
-	case kustomizeTurn <- struct{}{}:
-		j.waiting.Store(false)
-		return nil
-	case <-ctx.Done():
-		return tooSlow(ctx, true)
-	}
 }
 
 // withOrigins adds originAnnotations to the kustomization's buildMetadata: how

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -30,8 +29,6 @@ func krustyBuild(t testing.TB, tree fstest.MapFS, folder string) ([]byte, error)
 	}
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsNone
-	kustomizeTurn <- struct{}{}
-	defer func() { <-kustomizeTurn }()
 	resources, err := krusty.MakeKustomizer(options).Run(disk, "/"+folder)
 	if err != nil {
 		return nil, err
@@ -44,7 +41,7 @@ func krustyBuild(t testing.TB, tree fstest.MapFS, folder string) ([]byte, error)
 func partsBuild(t testing.TB, tree fstest.MapFS, folder string, size int) []byte {
 	t.Helper()
 	limits := Limits{}.withDefaults()
-	s := newScan(job{app: drift.App{Name: "shop"}, folder: folder, waiting: new(atomic.Bool), files: newReader(tree, limits), limits: limits, part: size})
+	s := newScan(job{app: drift.App{Name: "shop"}, folder: folder, files: newReader(tree, limits), limits: limits, part: size})
 	if err := s.folder(context.Background(), folder); err != nil {
 		return nil
 	}
@@ -120,7 +117,7 @@ func TestPartsEqualTheWhole(t *testing.T) {
 func planOf(t *testing.T, tree fstest.MapFS) (*plan, bool) {
 	t.Helper()
 	limits := Limits{}.withDefaults()
-	s := newScan(job{folder: "app", waiting: new(atomic.Bool), files: newReader(tree, limits), limits: limits, part: partObjects})
+	s := newScan(job{folder: "app", files: newReader(tree, limits), limits: limits, part: partObjects})
 	if err := s.folder(context.Background(), "app"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,11 @@
 package render
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -94,33 +92,6 @@ func TestSchemasDoNotLeak(t *testing.T) {
 	if diff := cmp.Diff(alone, mustRender(t, patched(), shop)); diff != "" {
 		t.Errorf("another app's schema changed this app (-alone +after):\n%s", diff)
 	}
-}
-
-// TestConcurrentBuilds runs both kinds of app at once; with -race it also shows
-// that the library's globals are used by one build at a time.
-func TestConcurrentBuilds(t *testing.T) {
-	openapi.ResetOpenAPI()
-	alone, strange := mustRender(t, patched(), shop), mustRender(t, polluted(), shop)
-	renderer := New(Options{})
-	var group sync.WaitGroup
-	for i := range 16 {
-		tree, want := patched(), alone
-		if i%2 == 0 {
-			tree, want = polluted(), strange
-		}
-		group.Go(func() {
-			got, err := renderer.Render(context.Background(), drift.RenderRequest{
-				App: drift.App{Name: "shop", Path: "app", Namespace: "shop"}, Checkout: drift.Checkout{FS: tree}})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
-	group.Wait()
 }
 
 // TestNoHTTPBehindTheScan takes the scan away: Kustomize on its own would fetch,

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"reflect"
 	"sort"
-	"sync/atomic"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -19,6 +18,14 @@ type Options struct {
 	StateNamespace string
 	// Limits bound untrusted input; zero fields take the defaults.
 	Limits Limits
+}
+
+func (o Options) withDefaults() Options {
+	if o.StateNamespace == "" {
+		o.StateNamespace = "killick"
+	}
+	o.Limits = o.Limits.withDefaults()
+	return o
 }
 
 // Limits bound what one render may read and produce.
@@ -53,9 +60,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Renderer renders apps. It holds no state: the same request gives the same
-// objects, and concurrent calls are safe (Kustomize builds take turns, because
-// its library keeps the OpenAPI schema in a global).
+// Renderer renders apps in this process, where nothing bounds their memory and
+// nothing ends what does not end: Children do it in processes of their own. Calls
+// may not overlap, because Kustomize keeps its OpenAPI schema in package variables;
+// apart from that, the same request gives the same objects.
 type Renderer struct {
 	options Options
 	part    int // objects per build of a large kustomization
@@ -63,65 +71,60 @@ type Renderer struct {
 
 // New makes a Renderer.
 func New(options Options) *Renderer {
-	if options.StateNamespace == "" {
-		options.StateNamespace = "killick"
-	}
-	options.Limits = options.Limits.withDefaults()
-	return &Renderer{options: options, part: partObjects}
+	return &Renderer{options: options.withDefaults(), part: partObjects}
 }
 
 // Render renders one app. Errors are a *drift.Problem of stage "render" with
 // file, line and hint where there are any. An app without any object is not an
-// error: guards decide about that (SAFETY P3).
-//
-// Render returns when ctx ends; a library call that ignores the context keeps
-// its goroutine until it ends by itself.
+// error: guards decide about that (SAFETY P3). Render ends with ctx only between
+// two calls of a library.
 func (r *Renderer) Render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error) {
-	type outcome struct {
-		rendered drift.Rendered
-		err      error
-	}
-	done := make(chan outcome, 1)
-	var waiting atomic.Bool
-	go func() {
-		var out outcome
-		defer func() {
-			// A panic of a parser is that app's failure. Its value may quote the
-			// input, so only its type is told.
-			if p := recover(); p != nil {
-				out = outcome{err: &drift.Problem{Err: fmt.Errorf("the render library panicked on this input (%T)", p),
-					Hint: "`kustomize build` or `helm template` in that folder most likely shows the same, and where"}}
-			}
-			done <- out
-		}()
-		out.rendered, out.err = r.render(ctx, request, &waiting)
-	}()
+	return r.renderIn(ctx, request, host{})
+}
 
-	select {
-	case <-ctx.Done():
-		return drift.Rendered{}, asProblem(request.App.Path, tooSlow(ctx, waiting.Load()))
-	case out := <-done:
-		if out.err != nil {
-			if ctx.Err() != nil {
-				return drift.Rendered{}, asProblem(request.App.Path, tooSlow(ctx, waiting.Load()))
-			}
-			return drift.Rendered{}, asProblem(request.App.Path, out.err)
+// host is the process that a render runs in.
+type host struct {
+	shared bool // other apps are rendered in it, so that none may change it
+	// at hears which file is worked on when a library is called that may not
+	// return; nil when nobody listens.
+	at func(file string)
+}
+
+// errNeedsOwn: the app changes the process for those after it, which share it.
+var errNeedsOwn = errors.New("the app needs a process of its own")
+
+var errNoCheckout = errors.New("rendering: there is no checkout")
+
+func (r *Renderer) renderIn(ctx context.Context, request drift.RenderRequest, in host) (rendered drift.Rendered, err error) {
+	defer func() {
+		// A panic of a parser is that app's failure. Its value may quote the
+		// input, so only its type is told.
+		if p := recover(); p != nil {
+			err = &drift.Problem{Err: fmt.Errorf("the render library panicked on this input (%T)", p),
+				Hint: "`kustomize build` or `helm template` in that folder most likely shows the same, and where"}
 		}
-		return out.rendered, nil
-	}
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil:
+			err = tooSlow(context.Cause(ctx), false)
+		}
+		rendered, err = drift.Rendered{}, asProblem(request.App.Path, err)
+	}()
+	return r.render(ctx, request, in)
 }
 
 // tooSlow says why a render ended with its context: its own work, or that of
-// another app for which it had to wait.
-func tooSlow(ctx context.Context, waiting bool) error {
+// others for which it had to wait.
+func tooSlow(cause error, waiting bool) error {
 	if waiting {
 		return &drift.Problem{
-			Err:  fmt.Errorf("another app's Kustomize build hangs or is too slow, and this one waited for its turn: %w", context.Cause(ctx)),
-			Hint: "look at the app whose render did not finish in time; nothing is wrong with this one so far",
+			Err:  fmt.Errorf("the renders of other apps hang or are too slow, and this one waited for its turn: %w", cause),
+			Hint: "look at the apps whose render did not finish in time; nothing is wrong with this one so far",
 		}
 	}
 	return &drift.Problem{
-		Err:  fmt.Errorf("rendering did not finish in time: %w", context.Cause(ctx)),
+		Err:  fmt.Errorf("rendering did not finish in time: %w", cause),
 		Hint: "split the app, or look for a template or overlay that grows without end",
 	}
 }
@@ -176,19 +179,25 @@ type output struct {
 
 // job is one render's input.
 type job struct {
-	app    drift.App
-	folder string // clean path inside the repository, "." for its root
-	// waiting is set while the render waits for another app's Kustomize build.
-	waiting      *atomic.Bool
+	app          drift.App
+	folder       string // clean path inside the repository, "." for its root
+	in           host
 	files        *reader
 	capabilities drift.Capabilities
 	limits       Limits
 	part         int // objects per build of a large kustomization
 }
 
-func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, waiting *atomic.Bool) (drift.Rendered, error) {
+// working tells that a library is about to work on a file.
+func (j job) working(file string) {
+	if j.in.at != nil {
+		j.in.at(file)
+	}
+}
+
+func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, in host) (drift.Rendered, error) {
 	if request.Checkout.FS == nil {
-		return drift.Rendered{}, errors.New("rendering: there is no checkout")
+		return drift.Rendered{}, errNoCheckout
 	}
 	folder, err := appFolder(request.Checkout.FS, request.App.Path)
 	if err != nil {
@@ -198,7 +207,7 @@ func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, wait
 	j := job{
 		app:          request.App,
 		folder:       folder,
-		waiting:      waiting,
+		in:           in,
 		files:        newReader(request.Checkout.FS, limits),
 		capabilities: request.Capabilities,
 		limits:       limits,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -196,55 +195,6 @@ func TestRenderEndsWithItsContext(t *testing.T) {
 			t.Errorf("%s: %v, want a problem of cancellation", name, err)
 		}
 	}
-}
-
-// A build that hangs must not take other apps' renders with it beyond their own
-// deadlines, and they must not be blamed for it.
-func TestKustomizationsWaitNoLongerThanTheirContext(t *testing.T) {
-	kustomizeTurn <- struct{}{}
-	defer func() { <-kustomizeTurn }()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	_, err := New(Options{}).Render(&endsWhenWaited{Context: ctx, cancel: cancel}, drift.RenderRequest{App: drift.App{Path: "app", Namespace: "shop"},
-		Checkout: drift.Checkout{FS: files("app/kustomization.yaml", "resources: [a.yaml]", "app/a.yaml", configMap("a"))}})
-	var problem *drift.Problem
-	if !errors.Is(err, context.Canceled) || !errors.As(err, &problem) || problem.File != "app" || problem.Stage != stage {
-		t.Fatalf("error %v, want a problem of cancellation", err)
-	}
-	if !strings.Contains(err.Error(), "another app's Kustomize build hangs") || !strings.Contains(problem.Hint, "nothing is wrong with this one") {
-		t.Errorf("error %v with hint %q, want both to name the other build", err, problem.Hint)
-	}
-}
-
-// endsWhenWaited ends when the second one waits for it: Render itself is one, the
-// wait for a turn the other.
-type endsWhenWaited struct {
-	context.Context
-	cancel func()
-	waits  atomic.Int32
-}
-
-func (c *endsWhenWaited) Done() <-chan struct{} {
-	if c.waits.Add(1) == 2 {
-		c.cancel()
-	}
-	return c.Context.Done()
-}
-
-// The wait alone, whichever of Render's goroutines notices first.
-func TestTurnsEndWithTheirContext(t *testing.T) {
-	kustomizeTurn <- struct{}{}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	j := job{waiting: new(atomic.Bool)}
-	if err := j.takeTurn(ctx); !errors.Is(err, context.Canceled) || !j.waiting.Load() {
-		t.Errorf("error %v, waiting %t, want a cancelled wait", err, j.waiting.Load())
-	}
-	<-kustomizeTurn
-	if err := j.takeTurn(context.Background()); err != nil || j.waiting.Load() {
-		t.Errorf("error %v, waiting %t, want the turn", err, j.waiting.Load())
-	}
-	<-kustomizeTurn
 }
 
 func TestNothingToRenderFrom(t *testing.T) {

@@ -1,0 +1,213 @@
+package render
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+)
+
+// child is a child process as its parent sees it.
+type child struct {
+	process *os.Process
+	in      io.WriteCloser
+	out     *bufio.Reader
+	told    *crash        // what it said of its end
+	ended   chan struct{} // closed once it was waited for
+	state   *os.ProcessState
+	used    bool // it was asked to render something
+}
+
+// outcome is what came of one request to one child.
+type outcome struct {
+	rendered drift.Rendered
+	err      error
+	needsOwn bool // nothing was rendered: the app wants a child of its own
+	died     bool // the child is of no more use
+	fresh    bool // it had rendered nothing before
+}
+
+// start starts a child. ended is called when it was waited for, or did not start.
+func start(options ChildOptions, part int, ended func()) (*child, error) {
+	setup, err := json.Marshal(childSetup{Options: options.Options, Part: part})
+	if err != nil {
+		ended()
+		return nil, err
+	}
+	file, err := program()
+	if err != nil {
+		ended()
+		return nil, err
+	}
+	c := &child{told: &crash{}, ended: make(chan struct{})}
+	command := exec.Command(file, childVerb, strconv.FormatInt(options.Memory, 10)) //nolint:noctx // it outlives the call; kill ends it
+	// Not even PATH: no credential, no address, nothing that templates or the
+	// libraries could read.
+	command.Env = []string{"TZ=UTC"}
+	command.Dir = "/"
+	command.Stderr = c.told
+	command.WaitDelay = time.Second
+	in, err := command.StdinPipe()
+	if err == nil {
+		var out io.ReadCloser
+		out, err = command.StdoutPipe()
+		c.in, c.out = in, bufio.NewReaderSize(out, 64<<10)
+	}
+	if err != nil {
+		ended()
+		return nil, err
+	}
+	tie(command)
+	started := make(chan error)
+	go c.attend(command, started, ended)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	c.process = command.Process
+	// A child that dies at once is noticed when it is asked something.
+	_ = writeFrame(c.in, frameSetup, setup)
+	return c, nil
+}
+
+// attend starts the process and waits for it, all in one thread: the kernel takes
+// the end of the thread that started a child for the end of the parent
+// (prctl(2), PR_SET_PDEATHSIG).
+func (c *child) attend(command *exec.Cmd, started chan<- error, ended func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer ended()
+	if err := command.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	_ = command.Wait() // how it ended is in its state
+	c.state = command.ProcessState
+	close(c.ended)
+}
+
+// lives says whether the process has not ended yet, as far as is known.
+func (c *child) lives() bool {
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// kill ends the process and waits for its end.
+func (c *child) kill() {
+	_ = c.process.Kill() // or it has ended
+	<-c.ended
+}
+
+// render has the child render one app. When it returns without an answer, the child
+// has ended and was waited for.
+func (c *child) render(ctx context.Context, request drift.RenderRequest, alone bool, options ChildOptions) outcome {
+	fresh := !c.used
+	c.used = true
+	talk := &conversation{child: c, options: options,
+		files: &checkoutFiles{fsys: request.Checkout.FS, limits: options.Limits}}
+	payload, err := writeRequest(request, alone)
+	if err != nil {
+		return outcome{err: err, fresh: fresh}
+	}
+	answered := make(chan outcome, 1)
+	go func() { answered <- talk.hold(payload) }()
+	select {
+	case out := <-answered:
+		out.fresh = fresh
+		if out.died {
+			c.kill()
+			out.err = c.death(talk.place.Load(), options, out.err)
+		}
+		return out
+	case <-ctx.Done():
+		// The conversation ends with the process, or, where Git is slow to answer,
+		// some time later: nobody waits for it.
+		c.kill()
+		return outcome{died: true, fresh: fresh, err: atFile(talk.place.Load(), tooSlow(context.Cause(ctx), false))}
+	}
+}
+
+// conversation is one request and everything up to its answer.
+type conversation struct {
+	child   *child
+	options ChildOptions
+	files   *checkoutFiles
+	place   lastFile
+}
+
+// hold asks for a render and answers questions until it is there.
+func (t *conversation) hold(request []byte) outcome {
+	if err := writeFrame(t.child.in, frameRender, request); err != nil {
+		return outcome{died: true}
+	}
+	var objects []drift.Object
+	left := t.options.Memory
+	for {
+		kind, payload, err := readFrame(t.child.out)
+		if err != nil {
+			return outcome{died: true, err: broken(err)}
+		}
+		switch kind {
+		case framePlace:
+			t.place.Store(string(payload))
+		case frameAsk:
+			if err := writeFrame(t.child.in, frameAnswer, t.files.answer(payload)); err != nil {
+				return outcome{died: true}
+			}
+		case frameObject:
+			object, err := decodeObject(payload, t.options.Limits.Depth, &left)
+			if errors.Is(err, errSpace) {
+				return outcome{died: true, err: &drift.Problem{Hint: memoryHint,
+					Err: fmt.Errorf("the app's objects take more than %s of memory", size(t.options.Memory))}}
+			}
+			if err != nil || len(objects) == t.options.Limits.Objects {
+				return outcome{died: true, err: broken(errEncoding)}
+			}
+			objects = append(objects, object)
+		case frameDone:
+			return t.done(payload, objects)
+		default:
+			return outcome{died: true, err: broken(errFrame)}
+		}
+	}
+}
+
+func (t *conversation) done(payload []byte, objects []drift.Object) outcome {
+	var answer childAnswer
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		return outcome{died: true, err: broken(errEncoding)}
+	}
+	if answer.NeedsOwn {
+		return outcome{needsOwn: true}
+	}
+	if answer.Err != nil {
+		return outcome{err: answer.Err.error(t.files.original)}
+	}
+	if answer.Objects != len(objects) {
+		return outcome{died: true, err: broken(errEncoding)}
+	}
+	answer.Rendered.Objects = objects
+	return outcome{rendered: answer.Rendered}
+}
+
+// broken is an answer that no child of this program gives. The end of the
+// stream is not one: then the process has died of something.
+func broken(err error) error {
+	if errors.Is(err, errFrame) || errors.Is(err, errEncoding) {
+		return fmt.Errorf("the process that renders gave an answer that cannot be read: %w", err)
+	}
+	return nil
+}
