@@ -49,8 +49,8 @@ func TestScalerOf(t *testing.T) {
 func TestHandedOver(t *testing.T) {
 	t.Parallel()
 	const cpu = "spec template spec containers [name=app] resources requests cpu"
-	change := func(path string, op Op, cause Cause, addition bool) FieldChange {
-		return FieldChange{Path: at(path), Op: op, Cause: cause, Addition: addition, Desired: "1", Live: "2"}
+	change := func(path string, op Op, by Class, addition bool) FieldChange {
+		return FieldChange{Path: at(path), Op: op, Cause: CauseGit, ManagerClass: by, Addition: addition, Desired: "1", Live: "2"}
 	}
 	cases := []struct {
 		why               string
@@ -58,20 +58,23 @@ func TestHandedOver(t *testing.T) {
 		autoscaled, sized bool
 		ignored           bool
 	}{
-		{"replicas that Git drops", change("spec replicas", OpAdd, CauseGit, false), true, false, true},
-		{"replicas that Git says beside the autoscaler", change("spec replicas", OpReplace, CauseLive, false), true, false, true},
-		{"replicas without an autoscaler", change("spec replicas", OpAdd, CauseGit, false), false, true, false},
-		{"requests that Git drops", change(cpu, OpAdd, CauseGit, false), false, true, true},
-		{"requests of a CronJob", change("spec jobTemplate spec template spec containers [name=app] resources", OpAdd, CauseBoth, false), false, true, true},
-		{"requests that Git still says", change(cpu, OpReplace, CauseGit, false), false, true, false},
-		{"requests that a person added", change(cpu, OpAdd, CauseLive, true), false, true, false},
-		{"requests without a vertical autoscaler", change(cpu, OpAdd, CauseGit, false), true, false, false},
-		{"something else of the container", change("spec template spec containers [name=resources] image", OpAdd, CauseGit, false), false, true, false},
+		{"replicas that Git drops", change("spec replicas", OpAdd, ClassSelf, false), true, false, true},
+		{"replicas that Git says beside the autoscaler", change("spec replicas", OpReplace, ClassController, false), true, false, true},
+		{"replicas without an autoscaler", change("spec replicas", OpAdd, ClassSelf, false), false, true, false},
+		{"requests that Git drops", change(cpu, OpAdd, ClassSelf, false), false, true, true},
+		{"requests of a CronJob", change("spec jobTemplate spec template spec containers [name=app] resources", OpAdd, ClassSelf, false), false, true, true},
+		{"requests that Git still says", change(cpu, OpReplace, ClassSelf, false), false, true, false},
+		{"requests that a person added", change(cpu, OpAdd, ClassInteractive, true), false, true, false},
+		{"requests without a vertical autoscaler", change(cpu, OpAdd, ClassSelf, false), true, false, false},
+		{"something else of the container", change("spec template spec containers [name=resources] image", OpAdd, ClassSelf, false), false, true, false},
 	}
 	for _, c := range cases {
 		got := WithoutIgnored(Change{Ownership: Ownership{Tracked: true, Autoscaled: c.autoscaled, Sized: c.sized}, Fields: []FieldChange{c.field}}, nil)
 		if ignored := len(got.Ignored) == 1; ignored != c.ignored {
 			t.Errorf("%s: ignored %v", c.why, ignored)
+		}
+		if held := c.sized && c.ignored; got.Held() != held {
+			t.Errorf("%s: held %v", c.why, got.Held())
 		}
 	}
 }

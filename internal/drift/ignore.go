@@ -46,13 +46,22 @@ func handedOver(change Change) []Path {
 		paths = append(paths, replicasPath)
 	}
 	for _, field := range change.Fields {
-		dropped := field.Op == OpAdd && !field.Addition && field.Cause&CauseGit != 0
-		if change.Ownership.Sized && dropped && ofContainer(field.Path, "resources") {
+		if change.Ownership.Sized && left(field) {
 			paths = append(paths, field.Path)
 		}
 	}
 	return paths
 }
+
+// left says that a field is of what we applied of a container's resources, and that Git
+// leaves it out by now.
+func left(field FieldChange) bool {
+	return field.Op == OpAdd && !field.Addition && field.ManagerClass == ClassSelf && ofContainer(field.Path, "resources")
+}
+
+// Held says that what Git wants waits for a vertical autoscaler: the object is not yet as
+// Git says, although nothing is to be done about it now.
+func (c Change) Held() bool { return c.Ownership.Sized && slices.ContainsFunc(c.Ignored, left) }
 
 // ofContainer says that a path is, or lies below, a field of a container.
 func ofContainer(path Path, name string) bool {
