@@ -30,7 +30,9 @@ func (r *Renderer) objects(ctx context.Context, j job, documents []document) (dr
 			rendered.Skipped++
 			if id, named := leftOutID(j, scopes, doc); named {
 				rendered.LeftOut = append(rendered.LeftOut, id)
-				rendered.Secrets = append(rendered.Secrets, drift.SecretValues(id, doc.manifest)...)
+			}
+			if doc.manifest["apiVersion"] == "v1" { // a hook may have no name yet
+				rendered.Secrets = append(rendered.Secrets, drift.SecretValues(drift.ID{Kind: text(doc.manifest["kind"])}, doc.manifest)...)
 			}
 			continue
 		}
