@@ -114,25 +114,38 @@ func (r Reconciler) writeStages(ctx context.Context, request Request, apps []app
 			// A webhook before the workload behind it serves would refuse what follows.
 			a = r.awaitHealth(ctx, request, a)
 		}
-		group := errgroup.Group{}
-		group.SetLimit(writesAtOnce)
-		for i, result := range a.results {
-			step := result.Step
-			if result.Outcome != drift.Planned || step.Decision.Action == drift.Prune || drift.StageOf(step.Change.ID) != stage {
-				continue
-			}
-			group.Go(func() error {
-				r.Progress.Stage(a.config.Name, step.Decision.Action.String(), step.Change.ID.Short())
-				a.results[i] = r.write(ctx, request, apps, a, step)
-				return nil
-			})
-		}
-		_ = group.Wait() // failures stand in the results
+		r.writeStage(ctx, request, apps, &a, stage)
 		if stage == drift.StageCRDs {
 			r.awaitCRDs(ctx, &a)
 		}
 	}
 	return a
+}
+
+// writeStage applies what is granted of one stage: what others refer to before them. The
+// API server refuses a RoleBinding without its Role to whoever may not bind at will.
+func (r Reconciler) writeStage(ctx context.Context, request Request, apps []app, a *app, stage drift.Stage) {
+	var steps []drift.Step
+	var at []int
+	for i, result := range a.results {
+		step := result.Step
+		if result.Outcome == drift.Planned && step.Decision.Action != drift.Prune && drift.StageOf(step.Change.ID) == stage {
+			steps, at = append(steps, step), append(at, i)
+		}
+	}
+	for _, wave := range drift.Waves(steps) {
+		group := errgroup.Group{}
+		group.SetLimit(writesAtOnce)
+		for _, n := range wave {
+			step, i := steps[n], at[n]
+			group.Go(func() error {
+				r.Progress.Stage(a.config.Name, step.Decision.Action.String(), step.Change.ID.Short())
+				a.results[i] = r.write(ctx, request, apps, *a, step)
+				return nil
+			})
+		}
+		_ = group.Wait() // failures stand in the results
+	}
 }
 
 // awaitCRDs waits for the CRDs that were applied; one that is not established

@@ -52,6 +52,7 @@ func (c *Client) Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen,
 			break
 		}
 	}
+	pend(wants, seen)
 	return seen, nil
 }
 

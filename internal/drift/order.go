@@ -78,11 +78,18 @@ func StageOf(id ID) Stage {
 	return StageOthers
 }
 
-// SortSteps orders steps for writing: by stage, then by ID.
+// SortSteps orders steps for writing: by stage, then by what refers to what, then by ID.
 func SortSteps(steps []Step) []Step {
+	wave := map[ID]int{}
+	for n, places := range Waves(steps) {
+		for _, i := range places {
+			wave[steps[i].Change.ID] = n
+		}
+	}
 	sorted := slices.Clone(steps)
 	slices.SortStableFunc(sorted, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(StageOf(a.Change.ID), StageOf(b.Change.ID)), a.Change.ID.Compare(b.Change.ID))
+		return cmp.Or(cmp.Compare(StageOf(a.Change.ID), StageOf(b.Change.ID)),
+			cmp.Compare(wave[a.Change.ID], wave[b.Change.ID]), a.Change.ID.Compare(b.Change.ID))
 	})
 	return sorted
 }
