@@ -3,6 +3,7 @@ package drift
 import (
 	"bytes"
 	"cmp"
+	"hash/maphash"
 	"maps"
 	"math/bits"
 	"slices"
@@ -142,6 +143,24 @@ type search struct {
 	Redactor
 	blind bool // the first one found is enough
 	found []span
+	// read are the readings looked at, with how deep: undoing two encodings one way round
+	// or the other gives the same text, and four of them would give hundreds of texts.
+	read map[uint64]int
+}
+
+var readingSeed = maphash.MakeSeed()
+
+// again says that a reading was looked at before, as deep as now.
+func (s *search) again(u *unveiled, depth int) bool {
+	key := maphash.Bytes(readingSeed, u.text)
+	if known, ok := s.read[key]; ok && known >= depth {
+		return true
+	}
+	if s.read == nil {
+		s.read = map[uint64]int{}
+	}
+	s.read[key] = depth
+	return false
 }
 
 // in looks in a reading, and in what it may be the encoding of; done says that enough was
@@ -151,6 +170,9 @@ func (s *search) in(u *unveiled, depth int) (done bool) {
 		return s.blind && len(s.found) > 0
 	}
 	for _, inner := range u.unveil() {
+		if s.again(&inner, depth-1) {
+			continue
+		}
 		legible := inner.legible()
 		if len(legible.text) < len(inner.text) {
 			s.scan(&inner)
