@@ -22,6 +22,7 @@ func (s *site) deployer() {
 	s.create("kubectl-create", existing("rbac.authorization.k8s.io/v1", "Role", "deployer", `rules: [
 		{apiGroups: [""], resources: [configmaps, serviceaccounts, pods, secrets], verbs: ["*"]},
 		{apiGroups: [""], resources: [namespaces], verbs: [get]},
+		{apiGroups: [apps], resources: [replicasets], verbs: [get, list]},
 		{apiGroups: [rbac.authorization.k8s.io], resources: [roles, rolebindings], verbs: [get, list, create, patch, delete]}]`))
 	s.create("kubectl-create", existing("rbac.authorization.k8s.io/v1", "RoleBinding", "deployer", `roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer},
 		subjects: [{kind: ServiceAccount, name: deployer, namespace: $NS}]`))
