@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -40,12 +37,16 @@ func (r Reconciler) judge(ctx context.Context, request Request, apps []app) []ap
 	}
 	court := court{Reconciler: r, request: request, family: family(request)}
 	wanted, failed := contested(apps), failedApps(apps)
-	sized := sizedBy(apps, seen)
+	sized, silenced := sizedBy(apps, seen), silenced{}
 	for j, i := range at {
 		r.Progress.Stage(judged[i].config.Name, "decide", "")
-		judged[i].contested, judged[i].rivals = wanted, failed
+		judged[i].contested, judged[i].rivals, judged[i].silenced = wanted, failed, silenced
 		judged[i].scaled, judged[i].sized = scaled, sized
 		judged[i] = court.app(ctx, judged[i], seen[j])
+		silenced = judged[i].silenced
+	}
+	for _, i := range at {
+		judged[i].silenced = silenced // for what is judged once more, before it is written
 	}
 	return judged
 }
@@ -59,16 +60,8 @@ type court struct {
 
 // app judges one app's objects, several at once; each has its own slot.
 func (c court) app(ctx context.Context, a app, seen drift.Seen) app {
-	steps := make([]drift.Step, len(a.objects))
-	group := errgroup.Group{}
-	group.SetLimit(2 * runtime.GOMAXPROCS(0))
-	for i, object := range a.objects {
-		group.Go(func() error {
-			steps[i] = c.object(ctx, a, object, seen.Objects[i])
-			return nil
-		})
-	}
-	_ = group.Wait() // what cannot be judged is Unknown or alert-only in its step
+	steps, silenced := c.objects(ctx, a, seen)
+	a.silenced = silenced
 	for i, step := range steps {
 		a.objects[i].Packed = nil // from here on only steps are looked at
 		if !step.Decision.Action.Writes() {
@@ -171,7 +164,7 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 			// It was created by a run that died before it could write down the UID.
 			a.adopted = append(a.adopted, drift.Entry{ID: entry.ID, Version: entry.Version, UID: change.UID})
 		}
-		a.steps = append(a.steps, c.decide(ctx, a, drift.Object{}, observation, change))
+		a = a.judged(c.decide(ctx, a, drift.Object{}, observation, change))
 	}
 	for _, observation := range seen.Labelled {
 		if observation.State != drift.Present || skipped(a, observation.ID) {
@@ -183,7 +176,7 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 			continue // a copy of the label: somebody else's object
 		}
 		a.adopted = append(a.adopted, entry)
-		a.steps = append(a.steps, c.decide(ctx, a, drift.Object{}, observation, change))
+		a = a.judged(c.decide(ctx, a, drift.Object{}, observation, change))
 	}
 	return a
 }
@@ -211,6 +204,10 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 	facts := c.facts(a, step)
 	var verdict drift.Verdict
 	if asked(step.Change, facts) {
+		if err := a.silenced.among(c.Policies.Speakers(step.Change.ID.Namespace)); err != nil {
+			step.Decision = drift.Decide(step.Change, drift.Verdict{Err: err}, facts)
+			return step
+		}
 		input := c.input(a, step)
 		reasons, err := c.Policies.IgnoreFields(ctx, input)
 		if err == nil {
@@ -226,6 +223,9 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 		case asked(step.Change, facts):
 			verdict = c.Policies.Evaluate(ctx, input)
 		}
+	}
+	if errors.Is(verdict.Err, drift.ErrRunaway) && c.halt != nil {
+		c.halt(verdict.Err)
 	}
 	step.Decision = drift.Decide(step.Change, verdict, facts)
 	return step

@@ -63,6 +63,9 @@ type Memory interface {
 
 // Policies asks Rego.
 type Policies interface {
+	// Speakers are the areas in whose scope the objects of a namespace lie; only
+	// these are asked about one.
+	Speakers(namespace string) []string
 	IgnoreFields(ctx context.Context, input drift.Input) ([]drift.Reason, error)
 	Evaluate(ctx context.Context, input drift.Input) drift.Verdict
 }

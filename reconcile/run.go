@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -62,6 +64,9 @@ type Reconciler struct {
 	Health   Health
 	Progress Progress
 	Now      func() time.Time
+
+	// halt ends the run's work as an interruption does, with what is to be said.
+	halt context.CancelCauseFunc
 }
 
 // Outcome is a finished run: the report, what the exit code depends on, and what
@@ -91,11 +96,16 @@ type Explained struct {
 // report; Do itself never fails.
 func (r Reconciler) Do(ctx context.Context, request Request) Outcome {
 	started := r.Now().UTC()
+	ctx, r.halt = context.WithCancelCause(ctx)
+	defer r.halt(nil)
 	apps := r.prepare(ctx, request)
 	judged := r.judge(ctx, request, apps)
 	guarded, unused := r.guard(ctx, request, judged)
 	request.Warnings = append(request.Warnings, unusedWarnings(unused)...)
 	acted := r.act(ctx, request, guarded)
+	if cause := context.Cause(ctx); errors.Is(cause, drift.ErrRunaway) {
+		request.Errors = append(slices.Clone(request.Errors), drift.ReportOf("", "policy", cause))
+	}
 	return r.conclude(ctx, request, started, acted, r.unfetched(ctx, request, acted))
 }
 
@@ -131,6 +141,7 @@ type app struct {
 	rivals     map[string]bool       // apps of which is not known what they want
 	scaled     map[drift.ID]bool     // replicas are an autoscaler's, of any app's plan
 	sized      map[drift.ID]bool     // resources are to be a vertical autoscaler's
+	silenced   silenced              // areas that are not asked any more
 	// guard
 	empty      bool                // the render is empty, and not accepted (SAFETY P3)
 	reappeared map[drift.ID]string // extras that left because of the cluster (SAFETY P2)

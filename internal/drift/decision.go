@@ -81,6 +81,8 @@ type Decision struct {
 	Approval string
 	// Failed says that deciding itself failed; nothing of the app is pruned.
 	Failed bool
+	// Err is why, where Failed.
+	Err error
 }
 
 // Outcome is what became of a step.

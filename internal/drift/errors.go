@@ -70,4 +70,27 @@ var (
 	ErrWrongCluster = errors.New("wrong cluster")
 	// ErrLeaseHeld: another run is at work.
 	ErrLeaseHeld = errors.New("another run holds the lease")
+	// ErrRunaway: a policy neither answered nor could be stopped. It ends the run.
+	ErrRunaway = errors.New("a policy neither answers nor can be stopped")
 )
+
+// CutOff is the error of a policy that took more work than one decision may. It
+// concerns an area, not one object: what else the area would say in this run is not
+// asked for, and its vetoes are not known.
+type CutOff struct {
+	Area   string
+	Rule   string // the verb, "" when none had begun
+	At     string // file:line that was at work, where it is not the rule's own
+	Reason string // takes more than 1000000 steps
+}
+
+func (c *CutOff) Error() string {
+	text := "evaluating policies: area " + c.Area
+	if c.Rule != "" {
+		text = "evaluating policies: " + c.Rule + " of area " + c.Area
+	}
+	if c.At != "" {
+		text += ", at " + c.At + ","
+	}
+	return text + " " + c.Reason
+}

@@ -79,6 +79,9 @@ func (ps *problems) thenCompile(s *set, m mode) (compiler *ast.Compiler) {
 			ps.refuseVerbs(module)
 		}
 	}
+	if !ps.checkParts(s) {
+		return nil // the compiler would not come back
+	}
 	compiler = recipe(s, m)
 	names := captureResolved(compiler)
 	compiler.Compile(s.parsed(m, false))

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -157,26 +158,55 @@ func (e *Engine) ask(ctx context.Context, input drift.Input, about func(speaker)
 	return verdict
 }
 
-// evaluate runs one query under the time limit, and returns its sets in the
-// order in which they were asked.
+// answered is what an evaluation gave.
+type answered struct {
+	sets *ast.Array
+	err  error
+}
+
+// evaluate runs one query within the bounds of work, and returns its sets in the
+// order in which they were asked. It waits for no evaluation that cannot be stopped:
+// when the run is told to stop, or patience ends, the goroutine is left behind.
 func (e *Engine) evaluate(
 	ctx context.Context, q question, input ast.Value, options ...rego.EvalOption,
-) (sets *ast.Array, err error) {
-	limited, cancel := context.WithTimeoutCause(ctx, e.options.Timeout, errTimeout)
-	defer cancel()
-	defer func() {
+) (*ast.Array, error) {
+	meter := newMeter(e.options.Steps)
+	defer context.AfterFunc(ctx, meter.Cancel)()
+	patience := time.NewTimer(e.options.Patience)
+	defer patience.Stop()
+	options = append(options, rego.EvalParsedInput(input), rego.EvalQueryTracer(meter), rego.EvalExternalCancel(meter))
+	done := make(chan answered, 1)
+	go func() {
+		var answer answered
 		// A panic in the evaluator must cost one decision, not the run.
-		if cause := recover(); cause != nil {
-			sets, err = nil, &drift.Problem{Stage: "policy", Err: fmt.Errorf("evaluating policies: %v", cause)}
-		}
+		defer func() {
+			if cause := recover(); cause != nil {
+				answer.err = &drift.Problem{Stage: "policy", Err: fmt.Errorf("evaluating policies: %v", cause)}
+			}
+			done <- answer
+		}()
+		answer.sets, answer.err = q.eval(ctx, options)
 	}()
-	results, err := q.prepared.Eval(limited, append(options, rego.EvalParsedInput(input))...)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, &drift.Problem{Stage: "policy", Err: fmt.Errorf("evaluating policies: %w", ctx.Err())}
-	case err != nil && errors.Is(context.Cause(limited), errTimeout):
-		return nil, e.tooSlow(err)
-	case err != nil:
+	select {
+	case answer := <-done:
+		switch {
+		case meter.cut != "":
+			return nil, meter.err(q.area)
+		case answer.err != nil && ctx.Err() != nil:
+			return nil, meter.left(q.area, ctx.Err())
+		}
+		return answer.sets, answer.err
+	case <-ctx.Done():
+		return nil, meter.left(q.area, ctx.Err())
+	case <-patience.C:
+		meter.Cancel()
+		return nil, meter.left(q.area, fmt.Errorf("no answer within %s: %w", e.options.Patience, drift.ErrRunaway))
+	}
+}
+
+func (q question) eval(ctx context.Context, options []rego.EvalOption) (*ast.Array, error) {
+	results, err := q.prepared.Eval(ctx, options...)
+	if err != nil {
 		return nil, evaluationProblem(err)
 	}
 	if len(results) == 1 && len(results[0].Expressions) == 1 {
@@ -187,21 +217,6 @@ func (e *Engine) evaluate(
 		}
 	}
 	return nil, &drift.Problem{Stage: "policy", Err: errors.New("evaluating policies: undefined result")}
-}
-
-var errTimeout = errors.New("out of time")
-
-func (e *Engine) tooSlow(err error) error {
-	problem := &drift.Problem{
-		Stage: "policy",
-		Hint:  "compare input.resource first, and avoid loops inside loops",
-		Err:   fmt.Errorf("evaluating policies: no answer within %s: %w", e.options.Timeout, context.DeadlineExceeded),
-	}
-	var raised *topdown.Error
-	if errors.As(err, &raised) && raised.Location != nil {
-		problem.File = drift.FileLine(raised.Location.File, raised.Location.Row)
-	}
-	return problem
 }
 
 // read decodes the sets and adds each reason once per rule that gave it.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -256,24 +255,6 @@ func TestEvaluateErrors(t *testing.T) {
 				t.Errorf("an error must grant nothing: %+v", verdict.Reasons)
 			}
 		})
-	}
-}
-
-func TestEvaluateTimeout(t *testing.T) {
-	sources := shop("heal contains \"x\" if count([[a, b] | some a in numbers.range(1, 100000); some b in numbers.range(1, 100000)]) == 3\n")
-	engine, err := Load(sources, Options{Timeout: 20 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verdict := engine.Evaluate(context.Background(), scaled())
-	if !errors.Is(verdict.Err, context.DeadlineExceeded) || len(verdict.Reasons) > 0 {
-		t.Errorf("want a timeout and no reasons, got %+v", verdict)
-	}
-	if want := "no answer within 20ms"; !strings.Contains(fmt.Sprint(verdict.Err), want) {
-		t.Errorf("want %q, got %v", want, verdict.Err)
-	}
-	if got := (Options{}).withDefaults().Timeout; got != time.Second {
-		t.Errorf("default timeout: %s", got)
 	}
 }
 

@@ -44,9 +44,9 @@ func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error)
 			continue
 		}
 		// Without the index and early exit every rule is tried and shown, which
-		// takes about ten times as long.
+		// takes about ten times as many steps.
 		patient := *e
-		patient.options.Timeout *= 10
+		patient.options.Steps *= 10
 		_, err = patient.evaluate(ctx, q, value, rego.EvalQueryTracer(story), rego.EvalRuleIndexing(false),
 			rego.EvalEarlyExit(false), rego.EvalPrintHook(topdown.NewPrintHook(&printed)))
 		failed = append(failed, err)

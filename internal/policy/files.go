@@ -105,7 +105,9 @@ func linkOnTheWay(fsys fs.FS, dir string) string {
 
 // isLink says whether a name is a symbolic link; listings may show what it leads to.
 func isLink(fsys fs.FS, name string) bool {
-	links, ok := fsys.(interface{ ReadLink(name string) (string, error) })
+	links, ok := fsys.(interface {
+		ReadLink(name string) (string, error)
+	})
 	if !ok {
 		return false
 	}

@@ -59,9 +59,13 @@ func (a Area) covers(namespace string) bool {
 // Options are the limits of loading and evaluating; the zero value is the
 // default.
 type Options struct {
-	// Timeout bounds one decision and, five times as long, one test. The
-	// default is one second (SAFETY, isolation of input).
-	Timeout time.Duration
+	// Steps bound what one area may do about one object and, five times as many, one
+	// test. They do not depend on the machine (SAFETY, isolation of input).
+	Steps int
+	// Patience is how long an evaluation may take by the clock before it is taken for
+	// one that nothing can stop, which ends the run. The default is five minutes,
+	// a thousand times what the steps take.
+	Patience time.Duration
 	// MaxBytes bounds all policy files together. The default is 5 MB.
 	MaxBytes int64
 	// Run selects tests whose full name (data.drift.x_test.test_y) matches this
@@ -77,8 +81,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Timeout <= 0 {
-		o.Timeout = time.Second
+	if o.Steps <= 0 {
+		o.Steps = maxSteps
+	}
+	if o.Patience <= 0 {
+		o.Patience = 5 * time.Minute
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 5_000_000

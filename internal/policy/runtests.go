@@ -85,7 +85,7 @@ func Test(ctx context.Context, sources []Source, options Options) (TestReport, e
 		SetStore(set.store()).
 		SetCoverageQueryTracer(watch).
 		SetParallel(1). // the tracer must know which test it sees
-		SetTimeout(5*options.Timeout).
+		SetTimeout(options.Patience).
 		RaiseBuiltinErrors(true).
 		CapturePrintOutput(true).
 		Filter(options.Run).
