@@ -191,6 +191,9 @@ func evaluationProblem(err error) *drift.Problem {
 		switch raised.Code {
 		case topdown.BuiltinErr:
 			problem.Hint = "check the value before the call, or give it a default with object.get"
+			if bound := (*boundError)(nil); errors.As(err, &bound) {
+				problem.Hint = "what one call may do is bounded: docs/policies.md, Bounds"
+			}
 		case topdown.ConflictErr:
 			problem.Hint = `write the rule so that only one value is possible, or as a set with "contains"`
 		}

@@ -14,24 +14,43 @@ import (
 // not depend on where it is made, so the process has none (DESIGN §4).
 func init() { time.Local = time.UTC } //nolint:gochecknoinits // before any policy can be evaluated
 
-// removed are builtins beyond the nondeterministic ones: certificate checks
-// read the clock without being marked so, and the others look outside the
-// input or into the engine.
-var removed = []string{
-	"crypto.x509.parse_and_verify_certificates",
-	"crypto.x509.parse_and_verify_certificates_with_options",
-	"http.send",
-	"opa.runtime",
-	"rego.parse_module",
-	"trace",
+// removed are builtins beyond the nondeterministic ones, each with what to do instead.
+// Some look outside the input or into the engine: certificate checks read the clock
+// without being marked so. The others cannot be bounded by what they are given, or are
+// whole languages and protocols that no decision about drift needs.
+var removed = map[string]string{
+	"crypto.x509.parse_and_verify_certificates":              notPure,
+	"crypto.x509.parse_and_verify_certificates_with_options": notPure,
+	"http.send":         notPure,
+	"opa.runtime":       notPure,
+	"rego.parse_module": notPure,
+	"trace":             notPure,
+
+	"graph.reachable_paths":     "there can be more paths than fit into memory: use graph.reachable",
+	"strings.render_template":   "a template can run without end: use sprintf, or $\"{input.app.name}\"",
+	"regex.globs_match":         "its work cannot be bounded: compare with regex.match or glob.match",
+	"regex.template_match":      "write the pattern for regex.match",
+	"json.marshal_with_options": "use json.marshal",
+	"providers.aws.sign_req":    noNeed,
+	"crypto.parse_private_keys": noNeed,
 }
+
+// removedPrefixes are families of which all are removed.
+var removedPrefixes = map[string]string{
+	"crypto.x509.": noNeed, "graphql.": noNeed, "io.jwt.": noNeed, "net.": notPure,
+}
+
+const (
+	notPure = "the same input must always give the same decision, so this builtin is switched off"
+	noNeed  = "its work cannot be bounded, so this builtin is switched off: put the fact under data: of the policies entry"
+)
 
 // capabilities is what policies may use: Rego v1 and pure builtins. AllowNet is
 // empty and not nil: nil lets schemas refer to any host (OPA capabilities.go).
 func capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion(ast.CapabilitiesRegoVersion(ast.RegoV1))
 	c.AllowNet = []string{}
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return impure(b.Name) })
+	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return whyRemoved(b.Name) != "" })
 	c.Features = slices.DeleteFunc(c.Features, func(feature string) bool {
 		return feature == ast.FeatureRegoV2 || feature == ast.FeatureRegoV2Import
 	})
@@ -40,9 +59,22 @@ func capabilities() *ast.Capabilities {
 	return c
 }
 
-func impure(name string) bool {
-	b, known := ast.BuiltinMap[name]
-	return known && b.IsNondeterministic() || slices.Contains(removed, name) || strings.HasPrefix(name, "net.")
+// whyRemoved is why policies do not have a builtin, and what to do instead, or "".
+func whyRemoved(name string) string {
+	if why, found := removed[name]; found {
+		return why
+	}
+	if b, known := ast.BuiltinMap[name]; known && b.IsNondeterministic() {
+		return notPure
+	} else if known && b.IsDeprecated() {
+		return "it is deprecated, and Rego v1 has another"
+	}
+	for prefix, why := range removedPrefixes {
+		if strings.HasPrefix(name, prefix) {
+			return why
+		}
+	}
+	return ""
 }
 
 // undefinedFunctionHint says why a function is missing and what to do instead.
@@ -56,8 +88,8 @@ func undefinedFunctionHint(name string) string {
 		return "policies cannot use the network: they see their input and data.params only"
 	case strings.HasPrefix(name, "data.drift."):
 		return "no such function in the loaded policies"
-	case impure(name):
-		return "the same input must always give the same decision, so this builtin is switched off"
+	case whyRemoved(name) != "":
+		return whyRemoved(name)
 	}
 	names := make([]string, 0, len(ast.Builtins))
 	for _, b := range capabilities().Builtins {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func Test(ctx context.Context, sources []Source, options Options) (TestReport, e
 	if err := found.err(); err != nil {
 		return TestReport{}, err
 	}
-	watch := newWatch(set)
+	watch := newWatch(set, 5*options.Steps)
 	results, err := tester.NewRunner().
 		SetCompiler(recipe(set, modeTest)).
 		SetModules(set.parsed(modeTest, options.shippedTests)).
@@ -96,6 +97,11 @@ func Test(ctx context.Context, sources []Source, options Options) (TestReport, e
 	var report TestReport
 	for result := range results {
 		report.Tests = append(report.Tests, watch.results(result)...)
+	}
+	for _, test := range watch.cut {
+		if test.Message != "" {
+			report.Tests = append(report.Tests, test)
+		}
 	}
 	slices.SortFunc(report.Tests, func(a, b TestResult) int {
 		return cmp.Or(strings.Compare(a.Package, b.Package), strings.Compare(a.Name, b.Name), strings.Compare(a.File, b.File))
@@ -131,12 +137,16 @@ type watch struct {
 	input   *ast.Term       // the input checked last
 	wrong   map[string]string
 	stopped map[string]int
+
+	steps int          // that one test may take
+	meter *meter       // of the test that runs
+	cut   []TestResult // tests that began, with a message where they took more
 }
 
-func newWatch(s *set) *watch {
+func newWatch(s *set, steps int) *watch {
 	w := &watch{
 		set: s, areas: map[string]bool{}, files: map[string][]byte{}, fired: map[string]bool{},
-		wrong: map[string]string{}, stopped: map[string]int{},
+		wrong: map[string]string{}, stopped: map[string]int{}, steps: steps, meter: newMeter(steps),
 	}
 	for _, area := range s.areas() {
 		w.areas[area] = true
@@ -157,8 +167,10 @@ func (*watch) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
 func (w *watch) TraceEvent(event topdown.Event) {
 	rule, isRule := event.Node.(*ast.Rule)
 	if isRule && event.Op == topdown.EnterOp && isTest(rule) {
-		w.current = place(rule.Location)
+		w.current, w.meter = place(rule.Location), newMeter(w.steps)
+		w.cut = append(w.cut, TestResult{Package: rule.Module.Package.Path.String(), Name: ruleName(rule.Head), File: w.current, Status: StatusError})
 	}
+	w.count(event)
 	if isRule && event.Op == topdown.ExitOp && isVerb(string(rule.Head.Name)) {
 		w.fired[place(rule.Location)] = true
 	}
@@ -166,6 +178,17 @@ func (w *watch) TraceEvent(event topdown.Event) {
 		w.stopped[w.current] = max(w.stopped[w.current], event.Location.Row)
 	}
 	w.checkInput(event)
+}
+
+// count ends a test that takes too much work. OPA's runner has a flag of its own to
+// stop one, so its goroutine ends here: deferred calls run, and the runner goes on.
+func (w *watch) count(event topdown.Event) {
+	w.meter.TraceEvent(event)
+	if w.meter.cut != "" {
+		w.cut[len(w.cut)-1].Message = fmt.Sprintf("%s: the test %s", place(w.meter.at), w.meter.cut)
+		w.meter = newMeter(w.steps) // what comes before the next test is entered counts as its own
+		runtime.Goexit()
+	}
 }
 
 // checkInput validates the input of every evaluation that reaches a policy. It

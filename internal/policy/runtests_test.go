@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,5 +184,28 @@ func TestTestParameters(t *testing.T) {
 	report, err := Test(context.Background(), []Source{source}, Options{})
 	if err != nil || !report.Passed() || len(report.Tests) != 2 {
 		t.Errorf("got %+v, %v", report.Tests, err)
+	}
+}
+
+// TestTestBounds: a test that takes too much work is an error, with its place, and the
+// others run.
+func TestTestBounds(t *testing.T) {
+	got, _ := runShop(t, `test_a if true
+
+test_b if {
+	count([1 | some a in numbers.range(1, 999); some b in numbers.range(1, 999); a == b]) == 3
+}
+
+test_c if true
+`, Options{Steps: 1000})
+	want := []string{
+		"policies/shop/shop_test.rego:6 data.drift.shop_test.test_a pass: ",
+		"policies/shop/shop_test.rego:8 data.drift.shop_test.test_b error: policies/shop/shop_test.rego:9: the test takes more than 5000 steps",
+		"policies/shop/shop_test.rego:12 data.drift.shop_test.test_c pass: ",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
