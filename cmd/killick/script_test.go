@@ -29,6 +29,9 @@ const beKillick = "TEST_BINARY_IS_KILLICK"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beKillick) != "" || render.IsChild(os.Args[1:]) {
+		if os.Getenv(hangingBuiltin) != "" {
+			hangBuiltin()
+		}
 		main()
 	}
 	if os.Getenv(crashes) != "" {
