@@ -135,7 +135,7 @@ var bounds = map[string]func(arguments) cost{
 	"split":                            func(a arguments) cost { return splitCost(a.text(0), a.text(1)) },
 	"strings.split_n":                  func(a arguments) cost { return splitCost(a.text(0), a.text(1)) },
 	"replace":                          replaceCost,
-	"strings.replace_n":                func(a arguments) cost { return cost{result: (len(a.text(1)) + 1) * longest(a.terms[0])} },
+	"strings.replace_n":                replaceNCost,
 	"regex.match":                      func(a arguments) cost { return regexCost(a.text(0), len(a.text(1))) },
 	"regex.is_valid":                   func(a arguments) cost { return regexCost(a.text(0), 0) },
 	"regex.split":                      func(a arguments) cost { return regexCost(a.text(0), len(a.text(1))) },
@@ -206,19 +206,28 @@ func splitCost(text, delimiter string) cost {
 
 func replaceCost(a arguments) cost {
 	text, with := a.text(0), a.text(2)
+	if len(a.text(1)) > maxText {
+		return longSearch // Go's strings.Replacer takes its square
+	}
 	return cost{result: len(text) + strings.Count(text, a.text(1))*len(with)}
 }
 
-func longest(patterns *ast.Term) int {
-	most := 1
-	if object, ok := patterns.Value.(ast.Object); ok {
-		object.Foreach(func(_, with *ast.Term) {
-			if text, ok := with.Value.(ast.String); ok {
-				most = max(most, len(text))
-			}
+var longSearch = cost{refusal: fmt.Sprintf("a text of more than %d letters to look for", maxText)}
+
+func replaceNCost(a arguments) cost {
+	most, long := 1, false
+	if object, ok := a.terms[0].Value.(ast.Object); ok {
+		object.Foreach(func(search, with *ast.Term) {
+			text, _ := search.Value.(ast.String)
+			long = long || len(text) > maxText
+			text, _ = with.Value.(ast.String)
+			most = max(most, len(text))
 		})
 	}
-	return most
+	if long {
+		return longSearch
+	}
+	return cost{result: (len(a.text(1)) + 1) * most}
 }
 
 // regexCost: matching takes the text times the program, and repetitions multiply the
