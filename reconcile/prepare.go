@@ -116,11 +116,11 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 		if err != nil {
 			return a.fail("render", err)
 		}
-		if drift.Own(object.ID, request.StateNamespace) {
+		if reason := request.own().Owns(object.ID, object.Manifest); reason != "" {
 			return a.fail("render", &drift.Problem{Stage: "render",
 				File: drift.FileLine(object.Origin.File, object.Origin.Line),
-				Hint: "choose another name",
-				Err:  fmt.Errorf("%s is Killick's own state", object.ID)})
+				Hint: "an app cannot manage what Killick itself runs on; rename or remove the object",
+				Err:  fmt.Errorf("%s is %s", object.ID.Short(), reason)})
 		}
 		hash, err := drift.HashManifest(request.Key, labelled.Manifest)
 		if err != nil {

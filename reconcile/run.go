@@ -34,8 +34,9 @@ type Request struct {
 	Noise          drift.Noise // tells hands from programs; the zero value is the built-in table
 	Parents        []string    // apps that have a parent in the state namespace, in the config or not
 	StateNamespace string
-	Key            []byte // keys every stored hash
-	NoMemo         bool   // the key could not be read, so stored hashes tell nothing
+	Own            drift.Installation // what no app may manage
+	Key            []byte             // keys every stored hash
+	NoMemo         bool               // the key could not be read, so stored hashes tell nothing
 	// Trust says what may stand in for the API server's answer, and Audit about what
 	// it is asked all the same.
 	Trust drift.Trust
@@ -50,6 +51,13 @@ type Request struct {
 	Warnings []string
 	// Explain selects objects whose policy input is wanted; nil selects none.
 	Explain func(drift.ID) bool
+}
+
+// own is what no app may manage, the state namespace in any case.
+func (r Request) own() drift.Installation {
+	own := r.Own
+	own.StateNamespace = r.StateNamespace
+	return own
 }
 
 // Reconciler holds a run's collaborators.

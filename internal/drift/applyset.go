@@ -72,24 +72,3 @@ func cloned(m map[string]any) map[string]any {
 	}
 	return maps.Clone(m)
 }
-
-// Own says whether an object is Killick's own state, which no manifest may
-// touch.
-func Own(id ID, stateNamespace string) bool {
-	if id.Namespace == stateNamespace+approvalNamespaceTail {
-		return true
-	}
-	if id.Namespace != stateNamespace {
-		return false
-	}
-	switch id.GroupKind() {
-	case "ConfigMap":
-		return id.Name == RunStateName || strings.HasPrefix(id.Name, parentNamePrefix) ||
-			strings.HasPrefix(id.Name, stateNamePrefix)
-	case "Secret":
-		return id.Name == KeyName
-	case "Lease.coordination.k8s.io":
-		return id.Name == LeaseName
-	}
-	return false
-}

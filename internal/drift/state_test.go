@@ -67,35 +67,6 @@ func TestWithPartOf(t *testing.T) {
 	}
 }
 
-func TestOwn(t *testing.T) {
-	t.Parallel()
-	cases := []struct {
-		reason string
-		id     ID
-		want   bool
-	}{
-		{"a parent", ID{Kind: "ConfigMap", Namespace: "killick", Name: "killick-app-storefront"}, true},
-		{"a cache", ID{Kind: "ConfigMap", Namespace: "killick", Name: "killick-state-storefront"}, true},
-		{"the run's state", ID{Kind: "ConfigMap", Namespace: "killick", Name: "killick-run"}, true},
-		{"the key", ID{Kind: "Secret", Namespace: "killick", Name: "killick-key"}, true},
-		{"the lease", ID{Group: "coordination.k8s.io", Kind: "Lease", Namespace: "killick", Name: "killick"}, true},
-		{"an approval", ID{Kind: "ConfigMap", Namespace: "killick-approvals", Name: "killick-approval-1"}, true},
-		{"anything beside approvals", ID{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding", Namespace: "killick-approvals", Name: "x"}, true},
-		{"the same name elsewhere", ID{Kind: "ConfigMap", Namespace: "storefront", Name: "killick-app-storefront"}, false},
-		{"another ConfigMap", ID{Kind: "ConfigMap", Namespace: "killick", Name: "settings"}, false},
-		{"a key of another kind", ID{Kind: "ConfigMap", Namespace: "killick", Name: "killick-key"}, false},
-		{"another Secret", ID{Kind: "Secret", Namespace: "killick", Name: "git"}, false},
-		{"another lease", ID{Group: "coordination.k8s.io", Kind: "Lease", Namespace: "killick", Name: "other"}, false},
-		{"a lease of another group", ID{Kind: "Lease", Namespace: "killick", Name: "killick"}, false},
-		{"cluster-scoped", ID{Kind: "Namespace", Name: "killick"}, false},
-	}
-	for _, c := range cases {
-		if got := Own(c.id, "killick"); got != c.want {
-			t.Errorf("%s: %t", c.reason, got)
-		}
-	}
-}
-
 func TestReadControls(t *testing.T) {
 	t.Parallel()
 	now := testStart

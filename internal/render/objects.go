@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -110,7 +109,7 @@ func (r *Renderer) object(j job, scopes scopes, doc document) (drift.Object, []d
 	if err != nil {
 		return drift.Object{}, nil, err
 	}
-	if reason := OwnState(r.options.StateNamespace, id); reason != "" {
+	if reason := (drift.Installation{StateNamespace: r.options.StateNamespace}).Owns(id, doc.manifest); reason != "" {
 		return drift.Object{}, nil, problem(doc.origin, "an app cannot manage what Killick itself runs on; rename or remove the object",
 			"%s is %s", id.Short(), reason)
 	}
@@ -181,34 +180,4 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// OwnState says in words why an app may not manage the object: it is part of
-// what Killick itself runs on in its state namespace (DESIGN §5, SAFETY
-// "Isolation of input"). Empty means that it is not.
-func OwnState(stateNamespace string, id drift.ID) string {
-	approvals := stateNamespace + "-approvals"
-	switch {
-	case id.Namespace == approvals:
-		return "in the namespace of Killick's approvals"
-	case id.Group == "" && id.Kind == "Namespace" && id.Name == approvals:
-		return "the namespace of Killick's approvals"
-	case id.Namespace == stateNamespace && id.Group == "" && id.Kind == "ConfigMap" &&
-		(id.Name == "killick-run" || strings.HasPrefix(id.Name, "killick-app-") || strings.HasPrefix(id.Name, "killick-state-")):
-		return "Killick's own state"
-	case id.Namespace == stateNamespace && id.Group == "" && id.Kind == "Secret" && id.Name == "killick-key":
-		return "Killick's own key"
-	case id.Namespace == stateNamespace && id.Group == "coordination.k8s.io" && id.Kind == "Lease" && id.Name == "killick":
-		return "Killick's own lease"
-	case id.Group == "rbac.authorization.k8s.io" && isKillicksName(id.Name) && (id.Namespace == "" || id.Namespace == stateNamespace):
-		return "Killick's own permissions"
-	case id.Group == "admissionregistration.k8s.io" && strings.HasPrefix(id.Kind, "ValidatingAdmissionPolicy") && isKillicksName(id.Name):
-		return "Killick's own admission policy"
-	}
-	return ""
-}
-
-// isKillicksName covers the names that the chart gives to its objects.
-func isKillicksName(name string) bool {
-	return name == "killick" || strings.HasPrefix(name, "killick-") || strings.HasPrefix(name, "killick:")
 }
