@@ -192,7 +192,7 @@ func (d desired) repositories() []string {
 // tells whether the cluster moved. Nothing is decided, and nothing but state is
 // written.
 func (s *session) blind(whole, working context.Context, cause error) error {
-	if !errors.Is(cause, drift.ErrUnreachable) || s.cluster == nil || s.uid == "" {
+	if !errors.Is(cause, drift.ErrUnreachable) || errors.Is(cause, drift.ErrWrongCluster) || s.cluster == nil || s.uid == "" {
 		return s.fail(whole, cause)
 	}
 	record, key, ok := s.record(working)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,7 @@ type session struct {
 	trust    drift.Trust
 	gitDown  error // Git did not answer when it was asked for the ref
 	told     drift.RunState
+	unread   bool                // told could not be read: what is there must not be overwritten
 	chosen   func(drift.ID) bool // objects to explain
 }
 
@@ -78,10 +80,11 @@ func (s *session) reach(ctx context.Context) (lost, err error) {
 	if lost = s.connect(ctx); lost != nil {
 		return lost, nil
 	}
-	if s.told, err = s.cluster.LoadRun(ctx); err != nil && s.mode == reconcile.Run {
+	s.told, err = s.cluster.LoadRun(ctx)
+	if s.unread = err != nil; s.unread && s.mode == reconcile.Run {
 		return nil, failed(reconcile.ExitPartial, "cluster", err)
 	}
-	return nil, nil
+	return s.copied(), nil
 }
 
 // read reads the config and the policies, and prepares the state.
@@ -123,15 +126,65 @@ func (s *session) connect(ctx context.Context) error {
 	return failed(reconcile.ExitUnreachable, "cluster", err)
 }
 
-// verify compares the cluster with the one that the config names.
-func (s *session) verify() error {
-	want := s.desired.config.Cluster.UID
-	if want == "" || want == s.uid {
+// installation is the cluster and the state namespace that this run works with.
+func (s *session) installation() string { return s.uid + "/" + s.cluster.StateNamespace() }
+
+// own is what no app may manage: what this run knows of itself in a Pod, else what the
+// last one in the cluster knew.
+func (s *session) own() drift.Installation {
+	own := s.told.Own
+	if account := s.cluster.Account(); account != "" && (s.mode == reconcile.Run || own.Account == "") {
+		own.Account = account
+		names, _ := s.lookup("KILLICK_OWN_NAMES") // set by the chart
+		own.Names = strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
+	}
+	own.StateNamespace = s.cluster.StateNamespace()
+	return own
+}
+
+// copied finds state that was written in another cluster, as a restored backup is: what it
+// says is about other objects.
+func (s *session) copied() error {
+	if s.told.Installation == "" || s.told.Installation == s.installation() {
 		return nil
 	}
 	return failed(reconcile.ExitUnreachable, "cluster", &drift.Problem{Stage: "cluster",
-		File: s.settings.ConfigPath, Hint: "check --kubeconfig and --context, or cluster.uid in the config",
-		Err: fmt.Errorf("%w: the config names cluster %s, and this is %s", drift.ErrWrongCluster, want, s.uid)})
+		Hint: "if this cluster replaces that one, delete killick-run and every killick-app-* and killick-state-* (docs/recover.md)",
+		Err: fmt.Errorf("%w: the state in namespace %q was written by the installation %s, and this is %s",
+			drift.ErrWrongCluster, s.cluster.StateNamespace(), s.told.Installation, s.installation())})
+}
+
+// verify compares the cluster with the one that the config names: by its UID where the
+// config has it, else by the name that earlier runs went by here.
+func (s *session) verify() error {
+	named := s.desired.config.Cluster
+	problem := &drift.Problem{Stage: "cluster", File: s.settings.ConfigPath}
+	switch {
+	case named.UID == s.uid:
+		return nil
+	case named.UID != "":
+		problem.Hint = "check --kubeconfig and --context, or cluster.uid in the config"
+		problem.Err = fmt.Errorf("%w: the config names cluster %s, and this is %s", drift.ErrWrongCluster, named.UID, s.uid)
+	case s.told.Cluster == "":
+		s.first()
+		return nil
+	case s.told.Cluster == named.Name:
+		return nil
+	default:
+		problem.Hint = fmt.Sprintf("check --kubeconfig, --context and --config; if the cluster has a new name, write cluster.uid: %s beside it", s.uid)
+		problem.Err = fmt.Errorf("%w: the config is for %q, and runs in this cluster went by %q", drift.ErrWrongCluster, named.Name, s.told.Cluster)
+	}
+	return failed(reconcile.ExitUnreachable, "cluster", problem)
+}
+
+// first says which cluster a first run records where nothing but a kubeconfig says that it
+// is the right one.
+func (s *session) first() {
+	if s.mode != reconcile.Run || s.cluster.Account() != "" {
+		return
+	}
+	fmt.Fprintf(s.err, "killick: no run recorded a cluster in namespace %q: this one is %q from now on (cluster.uid: %s)\n",
+		s.cluster.StateNamespace(), s.desired.config.Cluster.Name, s.uid)
 }
 
 // openKey reads the key of the stored hashes. A plan on a cluster that Killick
@@ -173,7 +226,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		Capabilities: capabilities, ConfigPath: s.settings.ConfigPath, Local: s.mode == reconcile.Plan && source.Local(s.settings.Repo),
 		Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
-		StateNamespace: s.settings.StateNamespace, Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
+		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
 		Errors: orphanParents(parents, apps), Explain: s.chosen,
 	}, nil

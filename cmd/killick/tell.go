@@ -138,10 +138,11 @@ func errorsTold(state drift.RunState) map[string]string {
 
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
-// where it happened.
+// where it happened; and which cluster this is, so that the next run can hold to it.
 func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) {
 	state := s.told
 	state.Cluster, state.Errors = s.clusterName(), map[string]time.Time{}
+	state.Installation, state.Own = s.installation(), s.own()
 	if section.Slack != nil {
 		if data, err := json.Marshal(section); err == nil {
 			state.Notify = data
@@ -169,7 +170,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	redactor := s.redactor(nil)
 	if s.mode == reconcile.Run && exitCode != reconcile.ExitInterrupted {
 		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
-		if s.cluster != nil && s.uid != "" && !errors.Is(err, drift.ErrWrongCluster) {
+		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
 			s.saveRun(ctx, told, s.desired.config.Notify, redactor)

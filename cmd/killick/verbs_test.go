@@ -43,6 +43,9 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"slack":     slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
 	"clock":     clockVerb, // clock DURATION: killick's clock goes ahead by so much
 	"replace":   replaceVerb,
+	"identify":  identifyVerb, // identify FILE: CLUSTER-UID in it becomes the cluster's
+	"copied":    copiedVerb,   // copied: the state is as a backup of another cluster leaves it; copied still: nobody wrote it
+	"hold":      holdVerb,     // hold HOLDER: somebody has the lease and renews it, until the script ends
 	"webhook":   webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
 	"refused":   refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says
 	"requests":  requestsVerb, // requests record, and then requests cluster|git: prints and forgets what killick asked for

@@ -138,6 +138,11 @@ type RunState struct {
 	Notify []byte `json:"notify,omitempty"`
 	// Cluster is the name in the last valid config, for messages likewise.
 	Cluster string `json:"cluster,omitempty"`
+	// Installation is the cluster and state namespace that the state was written in:
+	// UID/NAMESPACE. A copy of the state in another cluster still says this one.
+	Installation string `json:"installation,omitempty"`
+	// Own is what the last run in the cluster knew of its own objects.
+	Own Installation `json:"own,omitzero"`
 	// Record is what the last complete run saw.
 	Record *Record `json:"record,omitempty"`
 	// Audited is when a run last asked about the objects that were due (Audit).
