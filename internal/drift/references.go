@@ -64,23 +64,12 @@ var kindOfHolder = map[string]string{
 	"clusterTrustBundle": "ClusterTrustBundle", "paramRef": "",
 }
 
-// builtinGroups are the groups that the API server serves itself.
-var builtinGroups = map[string]bool{
-	"": true, "apps": true, "batch": true, "autoscaling": true, "policy": true, "extensions": true,
-	"admissionregistration.k8s.io": true, "apiextensions.k8s.io": true, "apiregistration.k8s.io": true,
-	"authentication.k8s.io": true, "authorization.k8s.io": true, "certificates.k8s.io": true,
-	"coordination.k8s.io": true, "discovery.k8s.io": true, "events.k8s.io": true,
-	"flowcontrol.apiserver.k8s.io": true, "internal.apiserver.k8s.io": true, "networking.k8s.io": true,
-	"node.k8s.io": true, "rbac.authorization.k8s.io": true, "resource.k8s.io": true,
-	"scheduling.k8s.io": true, "storage.k8s.io": true, "storagemigration.k8s.io": true,
-}
-
 // builtinWorkload says that a kind is a Pod, or makes Pods, and is no custom resource.
 func builtinWorkload(id ID) bool {
 	return id.Group == "apps" || id.Group == "batch" || id.GroupKind() == "Pod" || id.GroupKind() == "ReplicationController"
 }
 
-func customResource(id ID) bool { return !builtinGroups[id.Group] }
+func customResource(id ID) bool { return !BuiltInGroup(id.Group) }
 
 // ReferencesOf reads a live object or a manifest.
 func ReferencesOf(object map[string]any) References {
