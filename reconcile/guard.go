@@ -28,7 +28,7 @@ func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (gua
 	withholding := drift.Withhold(request.Guards, request.Cluster.UID, candidates)
 	for i, a := range guarded {
 		if a.selected && a.err == nil {
-			guarded[i] = withhold(a, withholding)
+			guarded[i] = r.withhold(ctx, apps, a, withholding)
 		}
 	}
 	if whole {
@@ -285,22 +285,33 @@ func idsOf(objects []drift.Object) []drift.ID {
 	return ids
 }
 
-// withhold takes away the deletions that a guard withholds, and those of what holds
-// them.
-func withhold(a app, withholding drift.Withholding) app {
+// withhold takes away the deletions that a guard withholds, those of what these use, and
+// those of what holds them.
+func (r Reconciler) withhold(ctx context.Context, apps []app, a app, withholding drift.Withholding) app {
 	a.withheld = withholding.Apps[a.config.Name]
 	a.empty = a.empty && !slices.ContainsFunc(a.withheld, func(set drift.Withheld) bool {
 		return set.Guard == drift.GuardEmpty && set.Accepted
 	})
 	steps := slices.Clone(a.steps)
+	stay := false
 	for i, step := range steps {
 		if !deletes(step) {
 			continue
 		}
 		if against := withholding.Against(a.config.Name, step.Change.ID); len(against) > 0 {
-			steps[i] = withdrawDeletion(step, against)
+			steps[i], stay = withdrawDeletion(step, against), true
 		}
 	}
+	a.steps = steps
+	if stay {
+		a = r.keepUsed(ctx, apps, a)
+	}
+	return keepContainers(a)
+}
+
+// keepContainers takes away the deletions of what holds something that stays.
+func keepContainers(a app) app {
+	steps := slices.Clone(a.steps)
 	left := going(steps)
 	for i, step := range steps {
 		if container(step.Change.ID) && step.Decision.Action == drift.Prune {
