@@ -55,7 +55,7 @@ func (r Reconciler) usedAfter(ctx context.Context, request Request, apps []app, 
 	use := r.usage(ctx, apps, a, a.results, true)
 	waiting, cancel := context.WithTimeout(ctx, request.HealthBudget)
 	defer cancel()
-	for pause := healthInterval; use.passing(a) && rest(waiting, pause); pause *= 2 {
+	for pause := healthInterval; use.passing(apps, a) && rest(waiting, pause); pause *= 2 {
 		use = r.usage(ctx, apps, a, a.results, true)
 	}
 	return use
@@ -63,9 +63,15 @@ func (r Reconciler) usedAfter(ctx context.Context, request Request, apps []app, 
 
 // passing says that a Pod or ReplicaSet is in the way of which this run has written the
 // workload, and that workload is Current.
-func (u usage) passing(a app) bool {
+func (u usage) passing(apps []app, a app) bool {
+	results := slices.Clone(a.results)
+	for _, other := range apps {
+		if other.config.Name != a.config.Name {
+			results = append(results, other.results...)
+		}
+	}
 	done := map[string]bool{}
-	for _, result := range a.results {
+	for _, result := range results {
 		if result.Outcome == drift.Applied && result.Health.Status == drift.HealthCurrent {
 			done[result.UID] = true
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +44,13 @@ func (s *site) is(ref, path, want string) {
 	})
 }
 
+// available waits for the Deployment of a case to be Current.
+func available(s *site) {
+	s.Helper()
+	s.is("apps/v1 Deployment web", "status conditions [type=Progressing] reason", "NewReplicaSetAvailable")
+	s.is("apps/v1 Deployment web", "status availableReplicas", "1")
+}
+
 // useCase is a ConfigMap "gone" that leaves Git, and what there is beside it.
 type useCase struct {
 	why   string
@@ -56,7 +62,8 @@ type useCase struct {
 
 var useCases = []useCase{
 	{why: "a Service waits for an address that nobody gives, and has no part in it",
-		files: map[string]string{"lb.yaml": existing("v1", "Service", "lb", "spec: {type: LoadBalancer, selector: {app: x}, ports: [{port: 80}]}"), "web.yaml": web("")}},
+		files: map[string]string{"lb.yaml": existing("v1", "Service", "lb", "spec: {type: LoadBalancer, selector: {app: x}, ports: [{port: 80}]}"), "web.yaml": web("")},
+		do:    available},
 	{why: "a claim waits for its first consumer",
 		files: map[string]string{"data.yaml": existing("v1", "PersistentVolumeClaim", "data", "spec: {accessModes: [ReadWriteOnce], storageClassName: none, resources: {requests: {storage: 1Gi}}}")}},
 	{why: "a Job failed, and its Pods have ended, although it named it",
@@ -68,7 +75,7 @@ var useCases = []useCase{
 		files: map[string]string{"cron.yaml": existing("batch/v1", "CronJob", "cron",
 			`spec: {suspend: true, schedule: "0 0 * * *", jobTemplate: {spec: {`+pod+`}], restartPolicy: Never`+mounting+`}}}}}`)}},
 	{why: "a Deployment that is as Git says names it",
-		files: map[string]string{"web.yaml": web(mounting)}},
+		files: map[string]string{"web.yaml": web(mounting)}, do: available},
 	{why: "a Deployment mounts it, Git's does not any more, and policy leaves it so",
 		files: map[string]string{"web.yaml": web(mounting)}, kept: "P2: Deployment $NS/web, which mounts it, is not as Git says",
 		do: func(s *site) {
@@ -82,6 +89,7 @@ var useCases = []useCase{
 	{why: "a paused rollout runs Pods of an older revision that mount it",
 		files: map[string]string{"web.yaml": web(mounting)}, kept: " of an older revision still mounts it",
 		do: func(s *site) {
+			available(s)
 			s.commit(map[string]string{"web.yaml": strings.Replace(web(""), "replicas: 1", "replicas: 1, paused: true", 1)})
 			s.run()
 			s.is("apps/v1 Deployment web", "status observedGeneration", "2")
@@ -89,6 +97,7 @@ var useCases = []useCase{
 	{why: "a paused rollout runs Pods of an older revision that do not mount it",
 		files: map[string]string{"web.yaml": web(", hostname: a")},
 		do: func(s *site) {
+			available(s)
 			s.commit(map[string]string{"web.yaml": strings.Replace(web(", hostname: b"), "replicas: 1", "replicas: 1, paused: true", 1)})
 			s.run()
 			s.is("apps/v1 Deployment web", "status observedGeneration", "2")
@@ -97,6 +106,7 @@ var useCases = []useCase{
 		files: map[string]string{"set.yaml": existing("apps/v1", "StatefulSet", "set", "spec: {replicas: 1, serviceName: x, selector: {matchLabels: {app: x}}, "+pod+`}]`+mounting+`}}}`)},
 		kept:  "P2: Pod $NS/set-0 of an older revision still mounts it",
 		do: func(s *site) {
+			s.is("apps/v1 StatefulSet set", "status readyReplicas", "1")
 			s.commit(map[string]string{"set.yaml": existing("apps/v1", "StatefulSet", "set",
 				"spec: {replicas: 1, serviceName: x, updateStrategy: {rollingUpdate: {partition: 1}}, selector: {matchLabels: {app: x}}, "+pod+`}]}}}`)})
 			s.run()
@@ -208,7 +218,7 @@ func TestUses(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.budget = 5 * time.Second
+			s.budget = 0 // each case says itself what it waits for
 			if test.from != nil {
 				test.from(s)
 			}

@@ -3,10 +3,12 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -19,6 +21,7 @@ type leaveCase struct {
 	from   func(s *site)
 	do     func(s *site)
 	after  map[string]string // the commit from which "gone" is missing
+	budget time.Duration     // what is not to become healthy is not waited for
 	only   []string
 	want   []string // the run after it
 	then   func(s *site)
@@ -43,13 +46,7 @@ var leaveCases = []leaveCase{
 		then: func(s *site) {
 			s.merge("operator", "apps/v1 Deployment web", `{metadata: {finalizers: null}}`)
 			s.absent("apps/v1 Deployment web")
-			s.cluster.Eventually(s.T, "its Pods are gone", func(ctx context.Context) error {
-				pods, err := s.cluster.Client().CoreV1().Pods(s.ns).List(ctx, metav1.ListOptions{})
-				if err == nil && len(pods.Items) > 0 {
-					err = errors.New(pods.Items[0].Name)
-				}
-				return err
-			})
+			s.unmounted()
 		},
 		last: []string{goes}},
 	{why: "what uses it is to leave too, and cannot be deleted",
@@ -69,7 +66,7 @@ var leaveCases = []leaveCase{
 		before: map[string]string{"web.yaml": strings.Replace(stuck(web(mounting)), "metadata: {name: web}", "metadata: {name: web, annotations: {helm.sh/resource-policy: keep}}", 1)},
 		after:  map[string]string{"web.yaml": deleted},
 		want:   []string{stays, "Deployment web: extra/git alert-only skipped"}},
-	{why: "the rollout to its successor is waited for",
+	{why: "the rollout to its successor is waited for", budget: longEnough,
 		before: map[string]string{"web.yaml": web(mounting)},
 		after:  map[string]string{"web.yaml": web(strings.Replace(mounting, "gone", "fresh", 1)), "fresh.yaml": configMap("fresh")},
 		want:   []string{"ConfigMap fresh: missing/git sync applied", goes, "Deployment web: modified/git sync applied"}},
@@ -78,12 +75,13 @@ var leaveCases = []leaveCase{
 		after:  map[string]string{"web.yaml": stuck(web(strings.Replace(mounting, "gone", "fresh", 1))), "fresh.yaml": configMap("fresh")},
 		want:   []string{"ConfigMap fresh: missing/git sync applied", stays, "Deployment web: modified/git sync applied"},
 		last:   []string{stays}},
-	{why: "another app lets go of it in the same run, perhaps after this one",
+	{why: "another app lets go of it in the same run, perhaps after this one", budget: longEnough,
 		from:   func(s *site) { s.app("other") },
 		before: map[string]string{"other/web.yaml": web(mounting)}, after: map[string]string{"other/web.yaml": web("")},
 		want: []string{"shop: " + stays, "other: Deployment web: modified/git sync applied"},
+		then: func(s *site) { s.unmounted() },
 		last: []string{"shop: " + goes}},
-	{why: "an app that this one depends on lets go of it in the same run",
+	{why: "an app that this one depends on lets go of it in the same run", budget: longEnough,
 		from:   func(s *site) { s.app("other"); s.app("shop", after("other")) },
 		before: map[string]string{"other/web.yaml": web(mounting)}, after: map[string]string{"other/web.yaml": web("")},
 		want: []string{"other: Deployment web: modified/git sync applied", "shop: " + goes}},
@@ -104,6 +102,32 @@ var leaveCases = []leaveCase{
 
 var stuckPod = strings.Replace(pod, "metadata: {labels: {app: x}}", `metadata: {labels: {app: x}, annotations: {testenv.killick.dev/stuck: ""}}`, 1)
 
+// unmounted waits until no Pod or ReplicaSet has volumes any more.
+func (s *site) unmounted() {
+	s.Helper()
+	s.cluster.Eventually(s.T, "nothing mounts it", func(ctx context.Context) error {
+		pods, err := s.cluster.Client().CoreV1().Pods(s.ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, pod := range pods.Items {
+			if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.ConfigMap != nil }) {
+				return errors.New(pod.Name)
+			}
+		}
+		sets, err := s.cluster.Client().AppsV1().ReplicaSets(s.ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, set := range sets.Items {
+			if len(set.Spec.Template.Spec.Volumes) > 0 && set.Status.Replicas > 0 {
+				return errors.New(set.Name)
+			}
+		}
+		return nil
+	})
+}
+
 // TestUsesThatLeave: what leaves with its users leaves with them, and stays as long as
 // one of them does.
 func TestUsesThatLeave(t *testing.T) {
@@ -112,7 +136,7 @@ func TestUsesThatLeave(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.budget = 5 * time.Second
+			s.budget = test.budget
 			s.guards.Prune.Floor = 10
 			if test.from != nil {
 				test.from(s)
