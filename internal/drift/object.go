@@ -193,6 +193,11 @@ type Rendered struct {
 	// Secrets are the values of Secrets that were left out: what others say of the app
 	// may hold them.
 	Secrets []SecretValue
+	// AskedCapabilities says that the render may have looked at RenderRequest's
+	// KubeVersion and APIVersions, and that other ones may give other objects. Only
+	// charts can; one that cannot be told apart counts as asking. (Kinds decide for
+	// every renderer whether an object has a namespace.)
+	AskedCapabilities bool
 }
 
 // Warning is something a person should know that stops nothing.

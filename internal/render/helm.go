@@ -181,6 +181,7 @@ func (h *helm) pass(ctx context.Context) (out output, unordered bool, err error)
 		made.crds = append(made.crds, chartData{name: crd.Filename, data: crd.File.Data})
 	}
 	out, err = h.documents(made)
+	out.asked = a.asks || loaded.Metadata.KubeVersion != ""
 	return out, a.unordered, err
 }
 

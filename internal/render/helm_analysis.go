@@ -23,6 +23,13 @@ var unorderedFunctions = set("keys", "values")
 // `helm template`.
 var emptyFunctions = set("lookup", "getHostByName")
 
+// capabilitiesField is what a template says that asks what the cluster serves.
+const capabilitiesField = "Capabilities"
+
+// handedOn are functions that only hand what they are given to a template, which is
+// looked at itself.
+var handedOn = set("include", "tpl")
+
 // growingFunctions make as much as a number says. Nothing can stop them once
 // they run, so a number written in a template is checked before.
 var growingFunctions = set("repeat", "until", "untilStep", "seq", "randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes",
@@ -44,6 +51,7 @@ func set(names ...string) map[string]bool {
 type analysis struct {
 	templates map[string]*traits
 	unordered bool
+	asks      bool            // some template, or text that tpl may run, may read .Capabilities
 	changing  bool            // some text that tpl may run calls a changing function
 	texts     map[string]bool // texts seen, by content
 }
@@ -67,6 +75,7 @@ func newAnalysis() *analysis {
 
 // add parses one template file and everything it defines.
 func (a *analysis) add(name, content string) error {
+	a.asks = a.asks || strings.Contains(content, capabilitiesField)
 	trees, err := parseTemplate(name, content)
 	if err != nil {
 		return err
@@ -77,7 +86,7 @@ func (a *analysis) add(name, content string) error {
 			t = &traits{empty: map[string]bool{}, includes: map[string]bool{}, partly: map[string]bool{}}
 			a.templates[defined] = t
 		}
-		w := walker{traits: t, analysis: a}
+		w := walker{traits: t, analysis: a, atRoot: defined == name}
 		w.walk(trees[defined].Root)
 		if w.grows != "" {
 			return fmt.Errorf("execution error at (%s:%d): %s asks for more than %d of something", name, w.line(content), w.grows, maxGrowth)
@@ -103,6 +112,8 @@ func parseTemplate(name, content string) (map[string]*parse.Tree, error) {
 // addText looks at a text that templates may hand to tpl: a value, or a file of
 // the chart. Most texts are none.
 func (a *analysis) addText(content string) *traits {
+	// A text without braces may be a part of one.
+	a.asks = a.asks || strings.Contains(content, capabilitiesField)
 	if !strings.Contains(content, "{{") {
 		return nil
 	}

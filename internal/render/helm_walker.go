@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
@@ -12,6 +13,7 @@ type walker struct {
 	analysis *analysis
 	grows    string
 	position int
+	atRoot   bool // the dot is the root of all that a template sees
 }
 
 // line is the line of the growing call.
@@ -32,9 +34,9 @@ func (w *walker) walk(node parse.Node) {
 	case *parse.IfNode:
 		w.branch(&node.BranchNode)
 	case *parse.RangeNode:
-		w.branch(&node.BranchNode)
+		w.rebound(&node.BranchNode)
 	case *parse.WithNode:
-		w.branch(&node.BranchNode)
+		w.rebound(&node.BranchNode)
 	case *parse.TemplateNode:
 		w.traits.includes[node.Name] = true
 		w.pipe(node.Pipe)
@@ -51,6 +53,32 @@ func (w *walker) branch(node *parse.BranchNode) {
 	w.pipe(node.Pipe)
 	w.walk(node.List)
 	w.walk(node.ElseList)
+}
+
+// rebound is a branch below which the dot is something else; the root itself may be
+// what is walked.
+func (w *walker) rebound(node *parse.BranchNode) {
+	if node.Pipe != nil && len(node.Pipe.Cmds) == 1 && w.isRoot(node.Pipe.Cmds[0].Args[0]) {
+		w.analysis.asks = true
+	}
+	w.pipe(node.Pipe)
+	outside := w.atRoot
+	w.atRoot = false
+	w.walk(node.List)
+	w.atRoot = outside
+	w.walk(node.ElseList)
+}
+
+// isRoot says whether an expression is the root of all that a template sees, of
+// which the capabilities are a part.
+func (w *walker) isRoot(node parse.Node) bool {
+	switch node := node.(type) {
+	case *parse.DotNode:
+		return w.atRoot
+	case *parse.VariableNode:
+		return len(node.Ident) == 1 && node.Ident[0] == "$"
+	}
+	return false
 }
 
 func (w *walker) pipe(node *parse.PipeNode) {
@@ -71,6 +99,11 @@ func (w *walker) command(command *parse.CommandNode, piped bool) {
 		}
 		if growingFunctions[name.Ident] {
 			w.growth(name, command.Args[1:])
+		}
+		// Who prints the whole root, or looks into it by a name put together, may see
+		// what the cluster serves.
+		if !handedOn[name.Ident] && slices.ContainsFunc(command.Args[1:], w.isRoot) {
+			w.analysis.asks = true
 		}
 	}
 	for _, argument := range command.Args {

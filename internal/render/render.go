@@ -175,6 +175,7 @@ type output struct {
 	// one to the next. Only templates can.
 	again    [][]document
 	warnings []drift.Warning
+	asked    bool // a template may have looked at the capabilities
 }
 
 // job is one render's input.
@@ -249,7 +250,7 @@ func (r *Renderer) finish(ctx context.Context, j job, renderer drift.Renderer, o
 		first.LeftOut = append(first.LeftOut, next.LeftOut...)
 		first.Secrets = append(first.Secrets, next.Secrets...)
 	}
-	first.Renderer = renderer
+	first.Renderer, first.AskedCapabilities = renderer, out.asked
 	first.LeftOut = onlyLeftOut(first.LeftOut, first.Objects)
 	first.Warnings = append(out.warnings, first.Warnings...)
 	for _, object := range first.Objects {
