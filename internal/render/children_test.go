@@ -219,6 +219,24 @@ func TestBombsCostTheirOwnApp(t *testing.T) {
 	group.Wait()
 }
 
+// JSON patches copy without a bound: forty of them make a terabyte of a line.
+func TestKustomizeBombsCostTheirOwnApp(t *testing.T) {
+	var patch strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&patch, "- {op: copy, from: /data, path: /data/x%d}\n", i)
+	}
+	children := newChildren(t, ChildOptions{Count: 2, Memory: 160 << 20})
+	tree := files("app/kustomization.yaml", "resources: [a.yaml]\npatches: [{path: patch.yaml, target: {kind: ConfigMap}}]\n",
+		"app/a.yaml", configMap("a")+"data: {a: "+strings.Repeat("CANARY", 1000)+"}\n", "app/patch.yaml", patch.String())
+	_, err := children.Render(t.Context(), request(tree, shop))
+	if err == nil || !strings.Contains(err.Error(), "app/kustomization.yaml: rendering takes more than 160 MiB of memory") || told(err).Hint != memoryHint {
+		t.Errorf("error %v, want one about memory", err)
+	}
+	if rendered, err := children.Render(t.Context(), request(patched(), shop)); err != nil || len(rendered.Objects) != 1 {
+		t.Errorf("after it: %d objects, %v", len(rendered.Objects), err)
+	}
+}
+
 // A schema of an app's own must not reach those that share its process.
 func TestChildrenKeepSchemasApart(t *testing.T) {
 	children := newChildren(t, ChildOptions{Count: 2})

@@ -57,6 +57,7 @@ func listen(t *testing.T) *listener {
 // value in any output, and an end within bounded time.
 func TestHostileInputs(t *testing.T) {
 	server := listen(t)
+	children := newChildren(t, ChildOptions{Count: 2})
 	for _, kind := range []string{"yaml", "kustomize", "helm"} {
 		files, err := filepath.Glob(filepath.Join(hostile, kind, "*.txtar"))
 		if err != nil || len(files) < 40 {
@@ -64,7 +65,7 @@ func TestHostileInputs(t *testing.T) {
 		}
 		for _, file := range files {
 			t.Run(kind+"/"+strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-				runHostile(t, server, file)
+				runHostile(t, children, server, file)
 			})
 		}
 	}
@@ -73,7 +74,7 @@ func TestHostileInputs(t *testing.T) {
 	}
 }
 
-func runHostile(t *testing.T, server *listener, file string) {
+func runHostile(t *testing.T, children *Children, server *listener, file string) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,7 @@ func runHostile(t *testing.T, server *listener, file string) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	rendered, err := New(Options{}).Render(ctx, drift.RenderRequest{App: c.app, Checkout: drift.Checkout{FS: os.DirFS(repository)}})
+	rendered, err := children.Render(ctx, drift.RenderRequest{App: c.app, Checkout: drift.Checkout{FS: os.DirFS(repository)}})
 	if out := fmt.Sprintf("%+v", rendered); strings.Contains(out, outsideCanary) {
 		t.Errorf("the render holds a file from outside the repository")
 	}
