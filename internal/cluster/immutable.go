@@ -56,7 +56,7 @@ func (s *session) immutable(ctx context.Context, of resource, object drift.Objec
 		return err
 	}
 	if !fixedNames[object.ID.GroupKind()] {
-		creating := s.wouldCreate(ctx, of, object)
+		_, creating := s.wouldCreate(ctx, of, object)
 		untried := errors.Is(creating, drift.ErrForbidden) || errors.Is(creating, drift.ErrDenied)
 		if creating != nil && (!plain || !untried) {
 			return err
@@ -94,14 +94,13 @@ func below(field, parent string) bool {
 }
 
 // wouldCreate asks whether the object could be created under a name that
-// nobody has.
-func (s *session) wouldCreate(ctx context.Context, of resource, object drift.Object) error {
+// nobody has, and what it would be.
+func (s *session) wouldCreate(ctx context.Context, of resource, object drift.Object) (map[string]any, error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
-		return err
+		return nil, err
 	}
 	id := object.ID
 	id.Name = "killick-check-" + hex.EncodeToString(random)
-	_, err := s.dryRun(ctx, of, id, withMeta(object.Manifest, map[string]string{"name": id.Name}))
-	return err
+	return s.dryRun(ctx, of, id, withMeta(object.Manifest, map[string]string{"name": id.Name}))
 }

@@ -17,7 +17,7 @@ func (t target) replace(ctx context.Context, r drift.ApplyRequest) (map[string]a
 		return nil, errors.New("a replacement needs the judged UID and resourceVersion")
 	}
 	if !fixedNames[r.Object.ID.GroupKind()] {
-		if err := t.wouldCreate(ctx, t.of, r.Object); err != nil {
+		if _, err := t.wouldCreate(ctx, t.of, r.Object); err != nil {
 			return nil, fmt.Errorf("not replaced, because it could not be created again: %w", err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-func TestDryRemove(t *testing.T) {
+func TestDryPatch(t *testing.T) {
 	e := newEnv(t)
 	sent := &wire{}
 	client := e.connect(Options{Transport: sent.wrap})
@@ -22,8 +22,8 @@ func TestDryRemove(t *testing.T) {
 	protocol := drift.Path{"spec", "ports"}.Key(map[string]any{"port": ports[0].(map[string]any)["port"], "protocol": "TCP"}).Field("protocol")
 
 	// The answer tells which values come back by themselves.
-	without, err := client.DryRemove(e.ctx, drift.App{}, service.ID, "v1", live,
-		[]drift.Path{affinity, {"spec", "sessionAffinityConfig"}, protocol})
+	without, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live,
+		drift.RemovalPatch(live, []drift.Path{affinity, {"spec", "sessionAffinityConfig"}, protocol}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,21 +50,21 @@ func TestDryRemove(t *testing.T) {
 		{"an object that is not there", drift.ID{Kind: "Service", Namespace: e.ns, Name: "none"}, []drift.Path{affinity}, errNotFound},
 		{"a kind that is not there", drift.ID{Group: "nowhere.example.com", Kind: "Thing", Namespace: e.ns, Name: "t"}, []drift.Path{affinity}, drift.ErrNotServed},
 	} {
-		if _, err := client.DryRemove(e.ctx, drift.App{}, c.id, "v1", live, c.paths); !errors.Is(err, c.want) {
+		if _, err := client.DryPatch(e.ctx, drift.App{}, c.id, "v1", live, drift.RemovalPatch(live, c.paths)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.why, err, c.want)
 		}
 	}
 
 	// It is asked as the app's identity, which may not.
 	app := drift.App{Name: "shop", ServiceAccount: e.ns + "/nobody"}
-	if _, err := client.DryRemove(e.ctx, app, service.ID, "v1", live, []drift.Path{affinity}); !errors.Is(err, drift.ErrForbidden) {
+	if _, err := client.DryPatch(e.ctx, app, service.ID, "v1", live, drift.RemovalPatch(live, []drift.Path{affinity})); !errors.Is(err, drift.ErrForbidden) {
 		t.Errorf("as an account without rights: %v", err)
 	}
 }
 
 // An object that a controller reports on while it is looked at is still the one
 // that was observed; one that somebody edits is not.
-func TestDryRemoveMeanwhile(t *testing.T) {
+func TestDryPatchMeanwhile(t *testing.T) {
 	e := newEnv(t)
 	client := e.connect(Options{})
 	service := e.object(serviceManifest)
@@ -77,12 +77,38 @@ func TestDryRemoveMeanwhile(t *testing.T) {
 	if versionOf(e.live(service)) == versionOf(live) {
 		t.Fatal("the status was not written")
 	}
-	without, err := client.DryRemove(e.ctx, drift.App{}, service.ID, "v1", live, paths)
+	without, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, drift.RemovalPatch(live, paths))
 	if err != nil || text(without, "spec", "sessionAffinity") != "None" {
 		t.Errorf("after a change of status: %v", err)
 	}
 	e.patch(service.ID, "v1", "kubectl-edit", "{metadata: {labels: {team: other}}}")
-	if _, err := client.DryRemove(e.ctx, drift.App{}, service.ID, "v1", live, paths); !errors.Is(err, drift.ErrConflict) {
+	if _, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, drift.RemovalPatch(live, paths)); !errors.Is(err, drift.ErrConflict) {
 		t.Errorf("after an edit: %v", err)
+	}
+}
+
+// TestDryCreate: the answer is what a new object would be, whatever stands there.
+func TestDryCreate(t *testing.T) {
+	e := newEnv(t)
+	client := e.connect(Options{})
+	service := e.object(serviceManifest)
+	e.apply(client, service)
+	live := e.patch(service.ID, "v1", "kubectl-edit", "{spec: {sessionAffinity: ClientIP}}")
+	fresh, err := client.DryCreate(e.ctx, drift.App{}, service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(fresh, "spec", "sessionAffinity"); got != "None" {
+		t.Errorf("created afresh, sessionAffinity would be %q", got)
+	}
+	if diff := cmp.Diff(live, e.live(service)); diff != "" {
+		t.Error("something was written:\n" + diff)
+	}
+	crd := drift.Object{ID: drift.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"}, Version: "v1"}
+	if _, err := client.DryCreate(e.ctx, drift.App{}, crd); !errors.Is(err, drift.ErrInvalid) {
+		t.Errorf("a name that follows from the content: %v", err)
+	}
+	if _, err := client.DryCreate(e.ctx, drift.App{Name: "shop", ServiceAccount: e.ns + "/nobody"}, service); !errors.Is(err, drift.ErrForbidden) {
+		t.Errorf("as an account without rights: %v", err)
 	}
 }
