@@ -22,8 +22,22 @@ type RefusalCause struct {
 	Message string
 }
 
-// Error is what the server said.
-func (r *Refusal) Error() string { return fmt.Sprintf("%v: %s", r.Kind, strings.TrimSpace(r.Message)) }
+// Error is what the server said. Where validation says it over many lines, with a
+// comparison of Go structs below (kubernetes, core/validation), each field's first line is
+// all that a person can use.
+func (r *Refusal) Error() string {
+	message := strings.TrimSpace(r.Message)
+	if head, _, lines := strings.Cut(message, "\n"); lines && len(r.Causes) > 0 && (errors.Is(r.Kind, ErrInvalid) || errors.Is(r.Kind, ErrImmutable)) {
+		subject, _, _ := strings.Cut(head, " is invalid: ")
+		said := make([]string, 0, len(r.Causes))
+		for _, cause := range r.Causes {
+			first, _, _ := strings.Cut(cause.Message, "\n")
+			said = append(said, cause.Field+": "+strings.TrimRight(first, " ,:"))
+		}
+		message = subject + " is invalid: " + strings.Join(said, "; ")
+	}
+	return fmt.Sprintf("%v: %s", r.Kind, message)
+}
 
 // Unwrap gives the kind, for errors.Is.
 func (r *Refusal) Unwrap() error { return r.Kind }
