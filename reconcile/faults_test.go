@@ -78,13 +78,13 @@ func (b *between) Get(ctx context.Context, app drift.App, id drift.ID, version s
 	return b.Reader.Get(ctx, app, id, version)
 }
 
-func (b *between) DryRemove(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, paths []drift.Path) (map[string]any, error) {
+func (b *between) DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error) {
 	if b.without != nil {
 		if err := b.without(id, b.count("without "+id.String())); err != nil {
 			return nil, err
 		}
 	}
-	return b.Reader.DryRemove(ctx, app, id, version, live, paths)
+	return b.Reader.DryPatch(ctx, app, id, version, live, patch)
 }
 
 func (b *between) SaveInventory(ctx context.Context, app string, inventory drift.Inventory) error {

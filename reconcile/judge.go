@@ -103,7 +103,7 @@ func (c court) object(ctx context.Context, a app, object drift.Object, observati
 }
 
 // compare is how an object differs. The error says that the API server did not
-// tell which additions are defaults of its own; then they stand as additions.
+// tell everything that was asked; then the differences stand as they were found.
 func (c court) compare(ctx context.Context, a app, object drift.Object, observation drift.Observation) (drift.Change, error) {
 	observation.Sized = a.sized[object.ID]
 	comparison := drift.Comparison{
@@ -127,8 +127,11 @@ func (c court) compare(ctx context.Context, a app, object drift.Object, observat
 	if observation.Live == nil {
 		return change, nil
 	}
-	return drift.WithoutDefaults(change, func(added []drift.Path) (map[string]any, error) {
-		return c.Reader.DryRemove(ctx, a.config, change.ID, change.Version, observation.Live, added)
+	return comparison.Ask(change, drift.Questions{
+		Patch: func(patch []drift.PatchOp) (map[string]any, error) {
+			return c.Reader.DryPatch(ctx, a.config, change.ID, change.Version, observation.Live, patch)
+		},
+		Create: func() (map[string]any, error) { return c.Reader.DryCreate(ctx, a.config, object) },
 	})
 }
 

@@ -28,9 +28,10 @@ type Reader interface {
 	Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen, error)
 	// Get reads one object afresh.
 	Get(ctx context.Context, app drift.App, id drift.ID, version string) drift.Observation
-	// DryRemove answers what the live object would be without what stands at these
-	// paths.
-	DryRemove(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, paths []drift.Path) (map[string]any, error)
+	// DryPatch answers what a JSON patch would make of the live object.
+	DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error)
+	// DryCreate answers what the object would be if it were created afresh.
+	DryCreate(ctx context.Context, app drift.App, object drift.Object) (map[string]any, error)
 	// Occupied says what foreign objects a Namespace, or a CRD's kind, holds; ""
 	// means none. An error means that it is not known.
 	Occupied(ctx context.Context, app drift.App, id drift.ID, live map[string]any) (string, error)

@@ -225,9 +225,10 @@ func reportResource(result Result, state AppState) ReportResource {
 	if err == nil && !decision.Action.Writes() {
 		err = change.Err
 	}
+	resource.Hint = decision.Hint
 	if err != nil {
 		said := ReportOf("", "", err)
-		resource.Error, resource.Hint = said.Message, said.Hint
+		resource.Error, resource.Hint = said.Message, cmp.Or(said.Hint, decision.Hint)
 	}
 	return resource
 }

@@ -119,6 +119,15 @@ type FieldChange struct {
 	// Leftover marks an empty list that Git dropped and that an apply leaves where it
 	// is, because it cannot own it.
 	Leftover bool
+	// Excluded marks a field that Git does not name and that the API server does not take
+	// beside what Git says, such as a default of the old choice of a union. The write takes
+	// it away, and a dry-run has shown that the server takes the whole write then.
+	Excluded bool
+	// Fixed marks a difference that the API server does not let anybody take back in place,
+	// as a dry-run of the whole write has shown. A write leaves the live value there.
+	Fixed bool
+	// Kept marks what we applied, Git dropped, and an apply that lets it go leaves as it is.
+	Kept bool
 	// Partial marks an atomic value of which policy ignores the parts that
 	// IgnoredParts name, relative to Path: Desired then carries the live value
 	// there.

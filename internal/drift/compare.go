@@ -192,7 +192,7 @@ func fieldChanges(c Comparison, entries []managed, change *Change) ([]FieldChang
 		if len(rewritten) > 0 {
 			change.Findings = append(change.Findings, sayRewritten(rewritten))
 		}
-		found = append(c.judgeable(c.withoutQuiet(diff.found), rewritten, ours, entries), c.keptAccountName(entries)...)
+		found = c.judgeable(c.withoutQuiet(diff.found), rewritten, ours, entries)
 		if change.Ownership.Tracked && !change.Ownership.Recreated {
 			change.Findings = append(change.Findings, lostOwnership(ours, entries, len(found) == 0)...)
 		}
@@ -211,6 +211,7 @@ func fieldChanges(c Comparison, entries []managed, change *Change) ([]FieldChang
 	added := c.additions(entries, ours, shape, fields, change.Ownership.Tracked)
 	fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return covered(added, f.Path) })
 	fields = append(fields, added...)
+	fields = append(fields, slices.DeleteFunc(c.kept(entries, shape), func(f FieldChange) bool { return covered(fields, f.Path) })...)
 	fields = append(fields, c.rescaled(entries, shape, fields)...)
 	fields = append(fields, c.leftovers(entries, fields)...)
 	if !change.Ownership.Tracked {

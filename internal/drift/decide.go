@@ -43,13 +43,17 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 		return Decision{Reason: reason, Overruled: grants(verdict), Severity: severityOf(verdict),
 			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err}
 	}
-	decision := combine(change, verdict)
+	movable := change
+	if !verdict.Has(VerbReplace) {
+		movable = withoutFixed(change)
+	}
+	decision := combine(movable, verdict)
 	decision.Overruled = overruled(verdict, decision)
 	decision.Severity, decision.Routes = severityOf(verdict), routesOf(verdict)
-	if !decision.Action.Writes() {
-		return decision
+	if decision.Action.Writes() {
+		decision = narrowed(decision, movable, verdict)
 	}
-	return narrowed(decision, change, verdict)
+	return besideFixed(decision, change)
 }
 
 // guarded is why policy is not asked at all, or "".
@@ -81,7 +85,8 @@ func guarded(change Change, verdict Verdict, facts Facts) string {
 func combine(change Change, verdict Verdict) Decision {
 	untracked := change.Type != Missing && change.Type != Extra && !change.Ownership.Tracked
 	// What was added cannot stay where it keeps Git's own items out.
-	additionsOnly := liveAdditionsOnly(change) && (change.Err == nil || !keyEdited(change.Fields))
+	additionsOnly := liveAdditionsOnly(change) && (change.Err == nil || !keyEdited(change.Fields)) &&
+		!slices.ContainsFunc(change.Fields, func(f FieldChange) bool { return f.Addition && f.Excluded })
 	because := func(action Action, verbs ...Verb) Decision {
 		d := Decision{Action: action, Granted: change.Fields}
 		for _, verb := range verbs {
@@ -157,10 +162,15 @@ func narrowed(d Decision, change Change, verdict Verdict) Decision {
 		d.Overruled = append(d.Overruled, d.Because...)
 		return Decision{Reason: reason, Overruled: d.Overruled, Severity: d.Severity, Routes: d.Routes, Approval: d.Approval}
 	}
-	if len(change.Immutable) > 0 {
+	immutable := slices.Clone(change.Immutable)
+	for _, field := range fixedOf(d.Granted) {
+		immutable = append(immutable, field.Path)
+	}
+	if len(immutable) > 0 {
 		if !verdict.Has(VerbReplace) {
-			return withhold(fmt.Sprintf("%s cannot be changed in place, and no policy grants replace",
-				change.Immutable[0]))
+			withheld := withhold(saysFixed(immutable[0]))
+			withheld.Hint = "take the change back in Git, or grant replace, which deletes the object and creates it again"
+			return withheld
 		}
 		d.Replace = true
 		d.Because = append(d.Because, verdict.Reasons[VerbReplace]...)

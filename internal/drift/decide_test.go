@@ -177,6 +177,21 @@ func TestDecideTable(t *testing.T) {
 		{name: "immutable, replace", row: "with replace it is deleted and created", change: but(changed(CauseGit), func(c *Change) {
 			c.Immutable, c.Err = []Path{{"spec", "selector"}}, refused(ErrImmutable, "spec.selector")
 		}), verdict: granting(VerbSync, VerbReplace), want: Sync, granted: 1},
+		{name: "fixed", row: "what cannot be put back in place is told", change: fixing(CauseLive, 0, 1), verdict: granting(VerbHeal), want: AlertOnly, reason: "a cannot be changed in place, and no policy grants replace"},
+		{name: "fixed, replace", row: "with replace it is deleted and created", change: fixing(CauseLive, 0, 1), verdict: granting(VerbHeal, VerbReplace), want: Heal, granted: 2},
+		{name: "fixed, ignored", row: "it may be ignored", change: fixing(CauseLive, 0, 1), verdict: granting(VerbIgnore), want: Ignore},
+		{name: "a part is fixed", row: "the rest is put right", change: fixing(CauseLive, 0), verdict: granting(VerbHeal), want: Heal, reason: "because of heal; a cannot be changed in place, and stays", granted: 1},
+		{name: "a part is fixed, and Git moved the rest", row: "what stays needs no heal", change: but(fixing(CauseLive, 0), func(c *Change) {
+			c.Cause, c.Fields[1].Cause = CauseBoth, CauseGit
+		}), verdict: granting(VerbSync), want: Sync, granted: 1},
+		{name: "a part is fixed, replace", row: "replacing needs the grant of every cause", change: but(fixing(CauseLive, 0), func(c *Change) {
+			c.Cause, c.Fields[1].Cause = CauseBoth, CauseGit
+		}), verdict: granting(VerbSync, VerbReplace), want: AlertOnly, reason: "not both granted"},
+		{name: "an addition in Git's way", row: "it cannot stay, so sync alone is not enough", change: but(addedOnly(), func(c *Change) {
+			for i := range c.Fields {
+				c.Fields[i].Excluded = c.Fields[i].Addition
+			}
+		}), verdict: granting(VerbSync), want: AlertOnly, reason: "not both granted"},
 		{name: "replace alone", row: "replace is no action", change: but(changed(CauseGit), func(c *Change) { c.Immutable = []Path{{"spec"}} }), verdict: granting(VerbReplace), want: AlertOnly, reason: "no policy grants sync"},
 		{name: "approval", row: "require_approval not empty and no approval → alert-only", change: changed(CauseLive), verdict: granting(VerbHeal, VerbRequireApproval), want: AlertOnly, reason: "waiting for approval: because of require_approval"},
 		{name: "approval to prune", row: "likewise", change: extraChange(), verdict: granting(VerbPrune, VerbRequireApproval), want: AlertOnly, reason: "waiting for approval"},
@@ -541,4 +556,15 @@ func TestSuspensionActive(t *testing.T) {
 	if !until.Active(testStart.Add(-time.Second)) || until.Active(testStart) || until.Active(testStart.Add(time.Second)) {
 		t.Error("until, and not longer")
 	}
+}
+
+// fixing is a change of the fields a and b of which some are fixed.
+func fixing(cause Cause, fixed ...int) Change {
+	change := Change{Type: Modified, Cause: cause, Ownership: Ownership{Tracked: true}, Fields: []FieldChange{
+		{Path: at("a"), Op: OpReplace, Cause: cause}, {Path: at("b"), Op: OpReplace, Cause: cause},
+	}}
+	for _, i := range fixed {
+		change.Fields[i].Fixed = true
+	}
+	return change
 }

@@ -65,6 +65,8 @@ type Decision struct {
 	Action Action
 	// Reason is one sentence for people.
 	Reason string
+	// Hint is what a person can do, where Killick cannot.
+	Hint string
 	// Because are the policy reasons that led to the action.
 	Because []Reason
 	// Overruled are reasons that were given and did not prevail.

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // Removals are what an apply does not remove, or takes too much of; they are made
@@ -16,7 +14,8 @@ import (
 //     manifest names it as empty or a schema does not allow null, and an empty
 //     list that merges cannot be named by a fieldset at all (structured-merge-diff,
 //     typed/remove.go; seen as `spec: Invalid value: "null"`);
-//   - a pod's serviceAccountName comes back from its deprecated second name.
+//   - what the server keeps although an apply lets it go, such as a pod's
+//     serviceAccountName, which comes back from its deprecated second name.
 func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []PatchOp {
 	entries, err := n.read(live)
 	if err != nil {
@@ -28,8 +27,8 @@ func (n Noise) Removals(live, manifest map[string]any, granted []FieldChange) []
 		switch {
 		case field.Op == OpReplace:
 			forced = append(forced, unwanted(field, manifest, theirs)...)
-		case field.Op != OpAdd:
-		case hollow(field.Live) || hollowAbove(manifest, field.Path) || isAccountName(field.Path):
+		case field.Op != OpAdd, field.Excluded:
+		case hollow(field.Live) || hollowAbove(manifest, field.Path) || isAccountName(field.Path) || field.Kept:
 			forced = append(forced, field.Path)
 		default:
 			gone = append(gone, field.Path)
@@ -165,28 +164,4 @@ func secondName(object any, path Path) (Path, bool) {
 	second := path[:len(path)-1].Field(secondAccountName)
 	_, present := ValueAt(object, second)
 	return second, present
-}
-
-// keptAccountName finds the service account name that we applied and Git dropped,
-// where the server says that it would stay.
-func (c Comparison) keptAccountName(entries []managed) []rawChange {
-	var found []rawChange
-	ownFields(entries).Iterate(func(path fieldpath.Path) {
-		written := pathOf(path)
-		if !isAccountName(written) {
-			return
-		}
-		have, present := valueAt(c.Observation.Live, path)
-		stays, kept := valueAt(c.Observation.Predicted, path)
-		_, named := wantedValue(c.Object.Manifest, written)
-		second, stored := secondName(c.Observation.Live, written)
-		if _, both := wantedValue(c.Object.Manifest, second); both {
-			return
-		}
-		if present && kept && stored && !named && equalValues(have, stays) {
-			found = append(found, rawChange{path: path.Copy(), op: OpAdd, live: have,
-				note: keptByServer})
-		}
-	})
-	return found
 }

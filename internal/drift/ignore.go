@@ -219,7 +219,7 @@ func copyAt(desired, live any, pattern Path) any {
 // owns carry their live value (omitting a field we own would delete it), those
 // that we do not own are omitted, and a missing object gets Git's values. Writing
 // an object that is not ours yet takes over what its deployers own, so that counts
-// as ours.
+// as ours. What cannot be changed in place carries its live value, too.
 func (n Noise) Effective(object Object, change Change, live map[string]any) (Object, error) {
 	if live == nil || len(change.Ignored) == 0 && len(change.Fields) == 0 {
 		return object, nil
@@ -244,7 +244,19 @@ func (n Noise) Effective(object Object, change Change, live map[string]any) (Obj
 			tree = withoutValue(tree, field.Path, wantedIn)
 		}
 	}
+	for _, field := range fixedOf(change.Fields) {
+		switch v, present := ValueAt(live, field.Path); {
+		case field.Addition:
+		case present:
+			tree = withValue(tree, field.Path, Clone(v))
+		default:
+			tree = withoutValue(tree, field.Path, wantedIn)
+		}
+	}
 	for _, field := range change.Fields {
+		if field.Excluded {
+			tree = withoutValue(tree, field.Path, wantedIn) // a null there would keep it
+		}
 		want, ok := wantedValue(object.Manifest, field.Path)
 		if !field.Partial || !ok {
 			continue

@@ -164,7 +164,7 @@ func TestLeftoversThatAreRequired(t *testing.T) {
 		{nil, 3}, {&Refusal{Kind: ErrInvalid, Causes: []RefusalCause{{Field: "spec.ports", Message: "Required value"}}}, 1},
 		{&Refusal{Kind: ErrForbidden}, 3},
 	} {
-		got, err := WithoutDefaults(Compare(c), func([]Path) (map[string]any, error) { return map[string]any{}, answer.refuses })
+		got, err := withoutDefaults(Compare(c), func([]Path) (map[string]any, error) { return map[string]any{}, answer.refuses })
 		if len(got.Fields) != answer.want || !errors.Is(err, answer.refuses) {
 			t.Errorf("%v: %v, %v", answer.refuses, told(got.Fields), err)
 		}

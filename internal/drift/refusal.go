@@ -83,47 +83,6 @@ func liesBelow(path Path, field string) bool {
 	return false
 }
 
-// displaced says that what stands at a path keeps out a field that Git wants beside
-// it: the API server forbids both.
-func (c Change) displaced(path Path) bool {
-	var refusal *Refusal
-	if !errors.As(c.Err, &refusal) || !errors.Is(refusal, ErrInvalid) {
-		return false
-	}
-	return slices.ContainsFunc(c.Fields, func(removed FieldChange) bool {
-		last := len(removed.Path) - 1
-		if removed.Op != OpRemove || len(path) != len(removed.Path) || !removed.Path[:last].Equal(path[:last]) {
-			return false
-		}
-		return slices.ContainsFunc(refusal.Causes, func(cause RefusalCause) bool {
-			forbidden := parseFieldPath(cause.Field)
-			return len(forbidden) == len(removed.Path) && forbidden[last] == removed.Path[last] &&
-				strings.Contains(cause.Message, "may not specify more than 1 ") // core/validation: volume sources, handlers
-		})
-	})
-}
-
-// unremovable marks additions that cannot be taken away in place: a Secret or
-// ConfigMap that somebody made immutable stays so (core/v1 validation). err is the
-// server's refusal to say what removing them would store; one for any other
-// reason leaves the change as it is.
-func unremovable(change Change, err error) Change {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
-		return change
-	}
-	paths := make([]Path, 0, len(refusal.Causes))
-	for _, cause := range refusal.Causes {
-		path := parseFieldPath(cause.Field)
-		if len(path) == 0 || !strings.Contains(cause.Message, "field is immutable") {
-			return change
-		}
-		paths = append(paths, path)
-	}
-	change.Immutable = append(slices.Clone(change.Immutable), paths...)
-	return change
-}
-
 // separable are the additions that may be removed where the server refused to remove
 // all of them at once: those outside of the fields that it refused. nil when it did
 // not say which fields those are.

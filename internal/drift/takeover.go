@@ -35,6 +35,7 @@ func (n Noise) TakeOver(live map[string]any, granted []FieldChange, apiVersion s
 			kept = append(kept, above(field)...)
 		}
 	}
+	excluded := excludedPaths(granted)
 	taken, touched, letGo := fieldpath.NewSet(), map[int]bool{}, false
 	for i, entry := range entries {
 		if entry.ours() {
@@ -42,12 +43,15 @@ func (n Noise) TakeOver(live map[string]any, granted []FieldChange, apiVersion s
 			letGo = letGo || entries[i].fields.Size() < entry.fields.Size()
 			continue
 		}
-		if !(entry.human() || entry.deployed()) {
-			continue
-		}
-		moving := below(entry.fields, added)
-		if adopt && entry.deployed() {
-			moving = n.adoptable(entry.fields)
+		moving := fieldpath.NewSet()
+		switch {
+		case entry.subresource == "status":
+		case adopt && entry.deployed():
+			moving = n.adoptable(entry.fields).Union(below(entry.fields, excluded))
+		case entry.human() || entry.deployed():
+			moving = below(entry.fields, added)
+		default:
+			moving = below(entry.fields, excluded)
 		}
 		if moving.Empty() {
 			continue
@@ -55,24 +59,37 @@ func (n Noise) TakeOver(live map[string]any, granted []FieldChange, apiVersion s
 		taken, touched[i] = taken.Union(moving), true
 		entries[i].fields = entry.fields.Difference(moving)
 	}
-	taken = taken.Union(unowned(granted))
+	taken = taken.Union(unowned(live, structure(entries), granted))
 	if taken.Empty() && !letGo {
 		return nil, nil
 	}
 	return writeManaged(live, entries, touched, taken, apiVersion, now)
 }
 
-// unowned are granted additions that stand in nobody's entry, such as replicas that
-// were set through the scale subresource: owned by us and not in the manifest, the
-// apply removes them.
-func unowned(granted []FieldChange) *fieldpath.Set {
+// unowned are granted removals of what stands in nobody's entry, such as replicas that
+// were set through the scale subresource, and a default that Git's choice excludes: owned
+// by us and not in the manifest, the apply removes them.
+func unowned(live map[string]any, root *fieldpath.Set, granted []FieldChange) *fieldpath.Set {
 	set := fieldpath.NewSet()
 	for _, field := range granted {
-		if field.Addition && field.Manager == "" && field.Path.Equal(replicasPath) {
-			set.Insert(fieldpath.MakePathOrDie("spec", "replicas"))
+		scaled := field.Addition && field.Manager == "" && field.Path.Equal(replicasPath)
+		if fields, ok := fieldsAt(live, root, field.Path); ok && (scaled || field.Excluded) {
+			v, _ := ValueAt(live, field.Path)
+			set = set.Union(leavesAt(fields, v))
 		}
 	}
 	return set
+}
+
+// excludedPaths are what a write removes because Git's choice excludes it, whoever owns it.
+func excludedPaths(granted []FieldChange) []Path {
+	var paths []Path
+	for _, field := range granted {
+		if field.Excluded {
+			paths = append(paths, field.Path)
+		}
+	}
+	return paths
 }
 
 // below is the part of a set that lies at or below any of the paths.
@@ -177,10 +194,10 @@ func writeManaged(live map[string]any, entries []managed, touched map[int]bool, 
 	}), nil
 }
 
-// WithoutDefaults leaves out of a change the additions that come back by themselves.
+// withoutDefaults leaves out of a change the additions that come back by themselves.
 // dryRemove is the server's answer to what the object would be without what stands at
 // some paths. The error is its refusal to tell that of some additions, which stay.
-func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
+func withoutDefaults(change Change, dryRemove func([]Path) (map[string]any, error)) (Change, error) {
 	added := Additions(change)
 	if len(added) == 0 {
 		return change, nil
@@ -198,7 +215,7 @@ func WithoutDefaults(change Change, dryRemove func([]Path) (map[string]any, erro
 			return change, again // the object is another one by now
 		}
 	}
-	return unremovable(withoutRequired(change, dryRemove), err), err
+	return withoutRequired(change, dryRemove), err
 }
 
 // withoutRequired leaves out the leftovers that the API server does not let go: where a
@@ -223,12 +240,11 @@ func withoutRequired(change Change, dryRemove func([]Path) (map[string]any, erro
 
 // restored takes out of a change the additions that the server puts back by
 // itself: they are defaults, not somebody's wish. without is the server's answer
-// to a dry-run that removes the asked ones at once. What came back in the place of a
-// removed field that excludes it stays: a volume without a source is an emptyDir.
+// to a dry-run that removes the asked ones at once.
 func restored(change Change, asked []Path, without map[string]any) Change {
 	var kept []FieldChange
 	for _, field := range change.Fields {
-		if slices.ContainsFunc(asked, field.Path.Equal) && !change.displaced(field.Path) {
+		if slices.ContainsFunc(asked, field.Path.Equal) {
 			if v, present := ValueAt(without, field.Path); present && equalValues(v, field.Live) {
 				continue
 			}
@@ -243,11 +259,12 @@ func restored(change Change, asked []Path, without map[string]any) Change {
 }
 
 // Additions are the paths of a change at which Git names nothing and that an apply leaves
-// as they are: what other managers added, and empty lists that Git dropped.
+// as they are: what other managers added, and empty lists that Git dropped. Those of which
+// a dry-run of the whole write has shown what becomes of them are left out.
 func Additions(change Change) []Path {
 	var paths []Path
 	for _, field := range change.Fields {
-		if field.Addition || field.Leftover {
+		if (field.Addition || field.Leftover) && !field.Excluded && !field.Fixed {
 			paths = append(paths, field.Path)
 		}
 	}
@@ -265,7 +282,7 @@ func (n Noise) Remaining(granted []FieldChange, manifest, after map[string]any, 
 		switch {
 		case field.Note == orderOnly:
 			done = done || ordered(field.Path, manifest, after)
-		case field.Leftover:
+		case field.Leftover, field.Excluded:
 			done = !present || !unchanged(field.Live, got)
 		case field.Op == OpAdd:
 			// What is there again although nobody who could be asked to claims it
@@ -292,6 +309,9 @@ func achieved(field FieldChange, manifest, predicted map[string]any, got any, pr
 	if !present {
 		// What Git does not name went with what stood around it, and its default too.
 		return ok && isZero(want) || !ok && field.Op == OpReplace
+	}
+	if field.Op == OpRemove && !ok && field.Note == noteBeside {
+		return true // the server allocates another port or address than the dry-run said
 	}
 	return want != nil && contains(field.Path, got, want)
 }

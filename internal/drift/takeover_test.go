@@ -520,60 +520,6 @@ func TestRestoredAndAdditions(t *testing.T) {
 	}
 }
 
-// A default that stands where Git wants what excludes it is not the server's: a
-// volume whose source somebody took away.
-func TestRestoredKeepsWhatExcludes(t *testing.T) {
-	t.Parallel()
-	volume := at("spec template spec volumes").Key(map[string]any{"name": "data"})
-	live := tree(t, `{spec: {minReadySeconds: 0, template: {spec: {volumes: [{name: data, emptyDir: {}}]}}}}`)
-	change := Change{Type: Modified, Cause: CauseLive, Fields: []FieldChange{
-		{Path: volume.Field("configMap"), Op: OpRemove, Desired: map[string]any{"name": "a"}},
-		{Path: volume.Field("emptyDir"), Op: OpAdd, Live: map[string]any{}, Addition: true},
-		{Path: at("spec minReadySeconds"), Op: OpAdd, Live: int64(0), Addition: true},
-	}}
-	refusal := func(kind error, field, message string) error {
-		return &Refusal{Kind: kind, Causes: []RefusalCause{{Field: field, Type: "FieldValueForbidden", Message: message}}}
-	}
-	const two = "Forbidden: may not specify more than 1 volume type"
-	for name, c := range map[string]struct {
-		err  error
-		kept int
-	}{
-		"the two exclude each other":  {refusal(ErrInvalid, "spec.template.spec.volumes[0].configMap", two), 2},
-		"another field is refused":    {refusal(ErrInvalid, "spec.template.spec.volumes[1].secret", two), 1},
-		"for another reason":          {refusal(ErrInvalid, "spec.template.spec.volumes[0].configMap", "Required value"), 1},
-		"the write is not allowed":    {refusal(ErrForbidden, "spec.template.spec.volumes[0].configMap", two), 1},
-		"the dry-run was not refused": {nil, 1},
-	} {
-		change.Err = c.err
-		if got := told(restored(change, Additions(change), live).Fields); len(got) != c.kept {
-			t.Errorf("%s: %q, want %d", name, got, c.kept)
-		}
-	}
-}
-
-func TestUnremovable(t *testing.T) {
-	t.Parallel()
-	refusal := func(causes ...RefusalCause) error { return &Refusal{Kind: ErrInvalid, Message: "no", Causes: causes} }
-	frozen := RefusalCause{Field: "immutable", Message: "Forbidden: field is immutable when `immutable` is set"}
-	for _, c := range []struct {
-		reason string
-		err    error
-		want   []Path
-	}{
-		{"somebody made it immutable", refusal(frozen), []Path{at("immutable")}},
-		{"another reason says nothing about the heal, which also puts Git's items back", refusal(RefusalCause{Field: "spec.ports", Message: "Required value"}), nil},
-		{"one of two reasons is another", refusal(frozen, RefusalCause{Field: "spec.ports", Message: "Required value"}), nil},
-		{"no field is named", refusal(RefusalCause{Message: "field is immutable"}), nil},
-		{"no cause", refusal(), nil},
-		{"no answer", ErrUnreachable, nil},
-	} {
-		if diff := cmp.Diff(c.want, unremovable(Change{}, c.err).Immutable); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
-		}
-	}
-}
-
 // Where the server refuses to remove one addition, it is asked about the others; what
 // it was not asked to remove is not taken for a default because it still stands there.
 func TestWithoutDefaults(t *testing.T) {
@@ -612,7 +558,7 @@ func TestWithoutDefaults(t *testing.T) {
 		{why: "nobody answers", first: ErrUnreachable, asked: [][]Path{all}, kept: all, says: ErrUnreachable},
 	} {
 		var asked [][]Path
-		got, err := WithoutDefaults(change, func(paths []Path) (map[string]any, error) {
+		got, err := withoutDefaults(change, func(paths []Path) (map[string]any, error) {
 			asked = append(asked, paths)
 			switch {
 			case len(asked) == 1 && c.first != nil:
@@ -636,7 +582,7 @@ func TestWithoutDefaults(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.why, diff)
 		}
 	}
-	if got, err := WithoutDefaults(Change{}, nil); err != nil || len(got.Fields) > 0 {
+	if got, err := withoutDefaults(Change{}, nil); err != nil || len(got.Fields) > 0 {
 		t.Errorf("nothing was added, and somebody is asked: %v", err)
 	}
 }

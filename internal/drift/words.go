@@ -32,5 +32,12 @@ const orderOnly = "only the order of the elements differs"
 // leftByApply is the note of an empty list that Git dropped.
 const leftByApply = "an apply cannot own an empty list, so that it leaves it"
 
-// keptByServer is the note of a pod's service account that Git dropped.
-const keptByServer = "the server keeps it under its deprecated name"
+// excludedByGit is the note of a field that a write takes away to make room.
+const excludedByGit = "the API server does not take it beside what Git says"
+
+// keptByServer is the note of what Git dropped and the API server does not let go, and
+// keptAsAccount that of a pod's service account.
+const (
+	keptByServer  = "Git dropped it, and the server keeps it"
+	keptAsAccount = "the server keeps it under its deprecated name"
+)

@@ -12,7 +12,12 @@ import (
 // managedFields cannot be read.
 func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) {
 	live := step.Observation.Live
-	object, err := n.Effective(step.Object.Unpack(), step.Change, live)
+	change := step.Change
+	if step.Decision.Replace {
+		// A new object has nothing that cannot be changed.
+		change.Fields = slices.DeleteFunc(slices.Clone(change.Fields), func(f FieldChange) bool { return f.Fixed })
+	}
+	object, err := n.Effective(step.Object.Unpack(), change, live)
 	if err != nil {
 		return ApplyRequest{}, err
 	}

@@ -45,16 +45,19 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if s.seen.Live == nil {
 		return change, nil
 	}
-	dryRemove := func(added []drift.Path) (map[string]any, error) {
-		return l.killick.DryRemove(ctx, l.app, change.ID, change.Version, s.seen.Live, added)
+	dryPatch := func(patch []drift.PatchOp) (map[string]any, error) {
+		return l.killick.DryPatch(ctx, l.app, change.ID, change.Version, s.seen.Live, patch)
 	}
+	questions := drift.Questions{Patch: dryPatch, Create: func() (map[string]any, error) {
+		return l.killick.DryCreate(ctx, l.app, s.object)
+	}}
 	var err error
-	if s.recorded, err = drift.WithoutDefaults(s.recorded, dryRemove); err != nil {
+	if s.recorded, err = with.Ask(s.recorded, questions); err != nil {
 		s.note("the additions cannot be removed: %v", err)
 		var refusal *drift.Refusal
 		if errors.As(err, &refusal) {
 			s.unremovable = slices.DeleteFunc(drift.Additions(s.recorded), func(at drift.Path) bool {
-				_, alone := dryRemove([]drift.Path{at})
+				_, alone := dryPatch(drift.RemovalPatch(s.seen.Live, []drift.Path{at}))
 				return !errors.As(alone, &refusal)
 			})
 		}
@@ -62,7 +65,7 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if s.seen.Predicted == nil || errors.Is(err, drift.ErrConflict) {
 		return s.recorded, err
 	}
-	return drift.WithoutDefaults(change, dryRemove)
+	return without.Ask(change, questions)
 }
 
 // judge compares what was found with what happened.
@@ -311,19 +314,21 @@ func (s *subject) judgeInvented() {
 // What a hand added that is the server's default too is reported where the server
 // refuses to say what it would store without this addition: only that tells.
 //
-// Three things are reported all the same, all where Git dropped something: a pod's
-// serviceAccountName, which an apply leaves because the server keeps it under its
-// deprecated second name; a map that loses its last member, of which an apply makes
+// Three things are reported all the same, all where Git dropped something: what the
+// server keeps although an apply lets it go, such as a pod's serviceAccountName or a
+// Service's node port; a map that loses its last member, of which an apply makes
 // null although Git's own would hold a default; and, while the dry-run is refused, a
 // value that is the default too, which only the server knows.
 func (s *subject) noDrift(f drift.FieldChange) string {
 	have, present := drift.ValueAt(s.seen.Live, f.Path)
 	want, wanted := drift.ValueAt(s.truth, f.Path)
 	dropped := s.gitMoved(f.Path)
-	kept := dropped && f.Path[len(f.Path)-1] == "serviceAccountName"
+	kept := dropped && f.Kept
 	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
 	emptied := dropped && (s.seen.Predicted == nil || present != stays || !equal(have, will))
 	switch {
+	case f.Excluded && !wanted:
+		return "" // the server has said that it is in the way of what Git says
 	case present == wanted && equal(have, want) && !emptied && !(slices.ContainsFunc(s.unremovable, f.Path.Equal) && s.addedBy(f)):
 		return "Git says the same"
 	case f.Addition && !s.forgotten() && !slices.ContainsFunc(s.actsAt(f.Path), func(i int) bool { return s.done[i].hand.human() }):
