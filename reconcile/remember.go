@@ -157,8 +157,8 @@ func (a app) guarding(request Request, confirmed drift.Inventory) drift.GuardSta
 		guards.Commits = []drift.AppliedCommit{a.commit}
 	}
 	switch {
-	case a.rendered.Renderer != drift.RendererHelm:
-		guards.Saw = nil
+	case !a.rendered.AskedCapabilities:
+		guards.Saw = nil // what it leaves out is Git's wish
 	case !left || !withheld:
 		guards.Saw = []drift.Served{request.Capabilities.Served()}
 	}
