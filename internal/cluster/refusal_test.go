@@ -203,7 +203,8 @@ func TestWebhooks(t *testing.T) {
 		says                   string
 	}{
 		{"it says no", "ConfigMap", "configmaps", server.URL, "ask first"},
-		{"nobody is behind it", "Secret", "secrets", "https://127.0.0.1:1", "could not be called"},
+		{"nobody is behind it", "ServiceAccount", "serviceaccounts", "https://127.0.0.1:1", "could not be called"},
+		{"nobody is behind it, and its words may hold a Secret", "Secret", "secrets", "https://127.0.0.1:1", `failed calling webhook "w.example.com"`},
 	} {
 		e.create(fmt.Sprintf(`{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: %s-%s}, webhooks: [{
 			name: w.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {url: "%s/", caBundle: %s},

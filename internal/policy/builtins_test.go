@@ -4,6 +4,7 @@ package policy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,8 @@ func TestBuiltins(t *testing.T) {
 		t.Fatal(err)
 	}
 	called, last := 0, ""
-	for lines := bufio.NewScanner(out); lines.Scan(); {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
 		switch kind, rest, _ := strings.Cut(lines.Text(), ": "); kind {
 		case "call":
 			called, last = called+1, rest
@@ -61,7 +63,10 @@ func TestBuiltins(t *testing.T) {
 			t.Error(rest)
 		}
 	}
-	if err := child.Wait(); err != nil {
+	if lines.Err() != nil {
+		cancel() // nobody reads what it says any more
+	}
+	if err := cmp.Or(lines.Err(), child.Wait()); err != nil {
 		t.Fatalf("%s: %v", last, err)
 	}
 	if called < 1000 {
@@ -107,7 +112,7 @@ func shortened(args []*ast.Term) string {
 		case ast.String:
 			text = fmt.Sprintf("%.20q of %d", string(value), len(value))
 		case ast.Number:
-			text = value.String()
+			text = fmt.Sprintf("%.20s of %d", value.String(), len(value.String()))
 		}
 		all = append(all, text)
 	}
