@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -135,4 +137,61 @@ func TestReplacementsCount(t *testing.T) {
 		"error: shop decide: a guard stopped writes: budget: 2 deletions after 2 in the last 24 hours, and 2 of 4 objects are allowed")
 	s.guards.Accept = r.hashes(drift.GuardBudget)
 	s.run().expect("accepted", "ConfigMap a: modified/git sync applied", "ConfigMap c: extra/git prune pruned")
+}
+
+// TestEmptiedBesideTheGone: an object that somebody deleted, or that is on its way out,
+// does not keep a namespace from being emptied.
+func TestEmptiedBesideTheGone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.commit(map[string]string{
+		"keep.yaml": configMap("keep"),
+		"ns.yaml":   `{apiVersion: v1, kind: Namespace, metadata: {name: $NS-small}}`,
+		"a.yaml":    `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: $NS-small}}`,
+		"b.yaml":    `{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: $NS-small}}`,
+		"c.yaml":    `{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: $NS-small, finalizers: [example.com/hold]}}`,
+	})
+	s.converge()
+	s.remove("v1 ConfigMap $NS-small/a")
+	resource, id := s.resource("v1 ConfigMap $NS-small/c")
+	if err := resource.Delete(s.Context(), id.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.commit(map[string]string{"a.yaml": deleted, "b.yaml": deleted, "c.yaml": deleted})
+	r := s.run()
+	if got := r.of("ConfigMap b"); got.Action != "alert-only" || !strings.Contains(got.Reason, "would be emptied") {
+		t.Errorf("%s: %s\n%s", got.Action, got.Reason, r.details())
+	}
+	s.merge("example-operator", "v1 ConfigMap $NS-small/c", `{metadata: {finalizers: null}}`)
+}
+
+// TestRefusedDeletionsAreNone: what the API server did not let go is still there, and is
+// not counted as deleted.
+func TestRefusedDeletionsAreNone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.guards.Prune = drift.PruneBudget{Floor: 2, Ceiling: 2, RunCeiling: 50}
+	s.commit(map[string]string{"keep.yaml": configMap("keep"), "a.yaml": configMap("a"), "b.yaml": configMap("b")})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted})
+	s.intercept(&between{delete: func(drift.DeleteRequest, int) error { return &drift.Refusal{Kind: drift.ErrForbidden, Message: "no"} }})
+	for range 3 {
+		s.run().expect("not allowed", "ConfigMap a: extra/git prune failed")
+	}
+	s.wrap = nil
+	s.commit(map[string]string{"b.yaml": deleted})
+	s.run().expect("two are the budget", "ConfigMap a: extra/git prune pruned", "ConfigMap b: extra/git prune pruned")
+}
+
+// TestOneAppBesideOthers: a run limited to one app knows that the others keep the
+// namespace.
+func TestOneAppBesideOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.app("other")
+	s.commit(map[string]string{"a.yaml": configMap("a"), "cluster.yaml": `{apiVersion: v1, kind: Namespace, metadata: {name: $NS-own}}`,
+		"other/b.yaml": configMap("b")})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted})
+	s.run("shop").expect("the other app's object stays", "ConfigMap a: extra/git prune pruned")
 }

@@ -69,7 +69,7 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 	if a.empty {
 		return a
 	}
-	if len(deletionsIn(a.results)) > 0 {
+	if deleted(a.results) > 0 {
 		a.deleting = r.Now()
 	}
 	superset := supersetOf(request, a)

@@ -105,3 +105,29 @@ func TestChartThatAsksForAVersion(t *testing.T) {
 	s.run().expect("Git drops both", "ConfigMap gone: extra/git prune pruned", "ConfigMap old: extra/git prune pruned")
 	s.run().silent("nothing is left to do")
 }
+
+// TestAPIsThatComeAndGo: what a second API brought is protected too while objects of a
+// first one that went are waiting for a person.
+func TestAPIsThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	serving := func(versions ...string) func(drift.Capabilities) drift.Capabilities {
+		return func(served drift.Capabilities) drift.Capabilities {
+			served.APIVersions = append(slices.Clone(served.APIVersions), versions...)
+			slices.Sort(served.APIVersions)
+			return served
+		}
+	}
+	s.served = serving("first.example.com/v1")
+	s.commit(chart(map[string]string{"keep.yaml": configMap("keep"), "a.yaml": asking("a", `(.Capabilities.APIVersions.Has "first.example.com/v1")`),
+		"b.yaml": asking("b", `(.Capabilities.APIVersions.Has "second.example.com/v1")`)}))
+	s.converge()
+	s.served = serving()
+	s.run().expect("the first is gone", "ConfigMap a: extra/git alert-only skipped")
+	s.served = serving("second.example.com/v1")
+	s.run().expect("a second one comes", "ConfigMap a: extra/git alert-only skipped", "ConfigMap b: missing/git sync applied")
+	s.served = serving()
+	for range 2 {
+		s.run().expect("and goes", "ConfigMap a: extra/git alert-only skipped", "ConfigMap b: extra/git alert-only skipped")
+	}
+}

@@ -55,7 +55,7 @@ func TestUnproved(t *testing.T) {
 			now: drift.AppliedCommit{Config: "c2", App: chart("v2", "a2")}, known: histories{" c1": true, "charts a1": false}},
 	} {
 		a := app{config: drift.App{Repository: c.other}, commit: c.now, guards: drift.GuardState{Commits: c.applied}}
-		got := Reconciler{Source: c.known}.unproved(t.Context(), a)
+		got := Reconciler{Source: c.known}.unproved(t.Context(), a).why
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.reason, got, c.want)
 		}

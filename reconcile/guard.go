@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (gua
 	for i, a := range guarded {
 		if a.err != nil || !a.selected {
 			whole = whole && a.err == nil
+			candidates = append(candidates, drift.Candidates{App: a.config.Name, Keeps: idsOf(a.objects)})
 			continue
 		}
 		guarded[i] = r.guardApp(ctx, request, apps, a)
@@ -42,6 +44,10 @@ func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (gua
 // know of the app.
 func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a app) app {
 	a.empty = len(a.objects) == 0 && (!a.inventory.Known || len(a.inventory.Entries) > 0)
+	if left := a.leftovers(a.inventory.Entries); len(left) > 0 {
+		a.descent = r.unproved(ctx, a)
+		a.reappeared = r.reappeared(ctx, request, a, left)
+	}
 	if !slices.ContainsFunc(a.steps, mayDelete) {
 		return a
 	}
@@ -55,13 +61,7 @@ func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a
 		}
 	}
 	a.steps = steps
-	a = r.keepUsed(ctx, apps, a)
-	a.reappeared = r.reappeared(ctx, request, a)
-	if len(going(a.steps)) > 0 {
-		a.descent = r.unproved(ctx, a)
-		a.descends = a.descent == ""
-	}
-	return a
+	return r.keepUsed(ctx, apps, a)
 }
 
 // refuse asks every guard that reads one live object whether it may be deleted. It is
@@ -147,39 +147,47 @@ func pruneFacts(request Request, apps []app, a app, now time.Time) drift.PruneFa
 	return facts
 }
 
-// unproved is why the app's commit is not known to descend from the last applied one
-// (SAFETY P5), "" where it is.
-func (r Reconciler) unproved(ctx context.Context, a app) string {
+// descent is why a commit is not proved to descend from the last applied one, "" where it
+// is; final says that asking again will not change that.
+type descent struct {
+	why   string
+	final bool
+}
+
+// unproved asks whether the app's commit descends from the last applied one (SAFETY P5).
+func (r Reconciler) unproved(ctx context.Context, a app) descent {
 	for _, applied := range a.guards.Commits {
-		if why := r.descends(ctx, "", applied.Config, a.commit.Config); why != "" {
-			return why
+		if open := r.descends(ctx, "", applied.Config, a.commit.Config); open.why != "" {
+			return open
 		}
 		// Another ref of another repository is the config's wish: it stands in its commit.
 		same := applied.App.Repository == a.commit.App.Repository && applied.App.Ref == a.commit.App.Ref
 		if a.config.Repository == "" || !same {
 			continue
 		}
-		if why := r.descends(ctx, a.config.Repository, applied.App.Commit, a.commit.App.Commit); why != "" {
-			return why
+		if open := r.descends(ctx, a.config.Repository, applied.App.Commit, a.commit.App.Commit); open.why != "" {
+			return open
 		}
 	}
-	return ""
+	return descent{}
 }
 
-func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit string) string {
+func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit string) descent {
 	if ancestor == commit && commit != "" {
-		return ""
+		return descent{}
 	}
 	ctx, cancel := share(ctx, fetchTime)
 	defer cancel()
 	proved, err := r.Source.Descends(ctx, repository, ancestor)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("that commit %s descends from %s, which was applied last, is not proved: %v", short(commit), short(ancestor), err)
+		return descent{final: errors.Is(err, drift.ErrUnproved) && commit != "",
+			why: fmt.Sprintf("that commit %s descends from %s, which was applied last, is not proved: %v", short(commit), short(ancestor), err)}
 	case !proved:
-		return fmt.Sprintf("commit %s does not descend from %s, which was applied last: history was rewritten", short(commit), short(ancestor))
+		return descent{final: true,
+			why: fmt.Sprintf("commit %s does not descend from %s, which was applied last: history was rewritten", short(commit), short(ancestor))}
 	}
-	return ""
+	return descent{}
 }
 
 // reappeared says of objects that left the render why they left: rendered with what the
@@ -187,17 +195,8 @@ func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit s
 //
 // A chart that renders a Deployment only where foo.example.com/v1 is served has it no
 // more once that CRD is deleted; Git still wants it.
-func (r Reconciler) reappeared(ctx context.Context, request Request, a app) map[drift.ID]string {
-	extras := map[drift.ID]bool{}
-	for _, step := range a.steps {
-		if step.Change.Type == drift.Extra {
-			extras[step.Change.ID] = true
-		}
-	}
+func (r Reconciler) reappeared(ctx context.Context, request Request, a app, gone []drift.ID) map[drift.ID]string {
 	left := map[drift.ID]string{}
-	if len(extras) == 0 {
-		return left
-	}
 	today := request.Capabilities.Served()
 	for _, saw := range a.guards.Saw {
 		if saw.Equal(today) {
@@ -205,13 +204,13 @@ func (r Reconciler) reappeared(ctx context.Context, request Request, a app) map[
 		}
 		objects, err := r.renderWith(ctx, request, a, saw)
 		if err != nil {
-			for id := range extras {
+			for _, id := range gone {
 				left[id] = "P2: whether it left because of the cluster is not known: rendering with what was served before: " + err.Error()
 			}
 			continue
 		}
 		for _, object := range objects {
-			if extras[object.ID] {
+			if slices.Contains(gone, object.ID) {
 				left[object.ID] = "P2: it left because of the cluster, not because of Git: " + changed(saw, today)
 			}
 		}
@@ -261,7 +260,7 @@ func changed(then, now drift.Served) string {
 
 // candidates are the app's granted deletions that no rule has refused.
 func (a app) candidates(now time.Time) drift.Candidates {
-	found := drift.Candidates{App: a.config.Name, Inventory: a.inventory, Keeps: idsOf(a.objects),
+	found := drift.Candidates{App: a.config.Name, Inventory: a.standing(), Keeps: idsOf(a.objects),
 		Deleted: a.guards.Deleted(now), Empty: a.empty,
 		Source: map[drift.ID]string{}, Cluster: a.reappeared}
 	for _, step := range a.steps {
@@ -270,11 +269,27 @@ func (a app) candidates(now time.Time) drift.Candidates {
 		}
 		id := step.Change.ID
 		found.Delete = append(found.Delete, drift.Candidate{ID: id, UID: step.Change.UID, Replace: step.Decision.Replace})
-		if why := drift.RefuseSource(a.guards, a.source, a.descent, id); why != "" {
+		if why := drift.RefuseSource(a.guards, a.source, a.descent.why, id); why != "" {
 			found.Source[id] = why
 		}
 	}
 	return found
+}
+
+// standing is the inventory without what is gone, or on its way out.
+func (a app) standing() drift.Inventory {
+	over := map[drift.ID]bool{}
+	for _, entry := range a.gone {
+		over[entry.ID] = true
+	}
+	for _, step := range a.steps {
+		if step.Change.Type == drift.Extra && step.Change.Terminating {
+			over[step.Change.ID] = true
+		}
+	}
+	left := a.inventory
+	left.Entries = slices.DeleteFunc(slices.Clone(left.Entries), func(e drift.Entry) bool { return over[e.ID] })
+	return left
 }
 
 func idsOf(objects []drift.Object) []drift.ID {

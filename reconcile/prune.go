@@ -139,7 +139,7 @@ func (c court) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, st
 	case drift.Absent:
 		return drift.Result{Step: step, Outcome: drift.Pruned}
 	case drift.Unreadable:
-		return drift.Result{Step: step, Outcome: drift.Failed, Err: fmt.Errorf("reading it again before pruning: %w", fresh.Err)}
+		return drift.Result{Step: step, Outcome: drift.Failed, Err: fmt.Errorf("%w: %w", errNotReadAgain, fresh.Err)}
 	}
 	if step = c.again(ctx, a, facts, step, fresh); step.Decision.Action != drift.Prune {
 		return drift.Result{Step: step}

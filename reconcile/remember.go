@@ -12,9 +12,6 @@ import (
 // supersetOf is the inventory before the first write: everything it held, what
 // this run may create or adopt, and what re-enters a lost one. If the run dies
 // now, nothing of ours is forgotten.
-//
-// What the run may delete is written down too, since a run that dies while it deletes
-// must not leave the next one its whole budget; and which source created an object.
 func supersetOf(request Request, a app) drift.Inventory {
 	var created []drift.ID
 	known := map[drift.ID]drift.Entry{}
@@ -48,24 +45,8 @@ func supersetOf(request Request, a app) drift.Inventory {
 		}
 	}
 	superset := inventoryOf(a, known)
-	guards := a.guards.Applied(a.source.String(), created, superset.Entries)
-	if !a.deleting.IsZero() {
-		guards = guards.Deleting(a.deleting, len(deletionsIn(a.results)))
-	}
-	superset.Guards = guards.Sealed(request.Key, a.config.Name)
+	superset.Guards = a.guardingBefore(request, created, superset.Entries).Sealed(request.Key, a.config.Name)
 	return superset
-}
-
-// deletionsIn are the results of steps that delete: what is to go, or went, or of which
-// that is not known.
-func deletionsIn(results []drift.Result) []drift.ID {
-	var ids []drift.ID
-	for _, result := range results {
-		if deletes(result.Step) && result.Outcome != drift.Skipped {
-			ids = append(ids, result.Step.Change.ID)
-		}
-	}
-	return ids
 }
 
 func inventoryOf(a app, entries map[drift.ID]drift.Entry) drift.Inventory {
@@ -108,7 +89,7 @@ func (r Reconciler) confirm(ctx context.Context, request Request, a app) app {
 		}
 	}
 	confirmed := inventoryOf(a, known)
-	a.guards = a.guarding(request, confirmed)
+	a.guards = a.guardingAfter(request, confirmed.Entries)
 	confirmed.Guards = a.guards.Sealed(request.Key, a.config.Name)
 	if sameInventory(a.inventory, confirmed) {
 		return a
@@ -130,39 +111,6 @@ func (a app) finished(result drift.Result) string {
 		return ""
 	}
 	return a.hashes[result.Step.Change.ID]
-}
-
-// guarding is what the guards of deletion know after the run.
-//
-// The commit, and what the cluster served, move on only when nothing of the app is left
-// that may be pruned because of what they were: by waiting alone no guard is lifted.
-func (a app) guarding(request Request, confirmed drift.Inventory) drift.GuardState {
-	var applied []drift.ID
-	left, withheld := false, false
-	for _, result := range a.results {
-		step := result.Step
-		switch {
-		case step.Change.Type == drift.Extra:
-			stays := result.Outcome != drift.Pruned
-			left, withheld = left || stays, withheld || stays && a.reappeared[step.Change.ID] != ""
-		case result.Outcome == drift.Applied, step.Change.Type == drift.InSync && step.Change.Ownership.Tracked:
-			applied = append(applied, step.Change.ID)
-		}
-	}
-	guards := a.guards.Applied(a.source.String(), applied, confirmed.Entries)
-	if !a.deleting.IsZero() {
-		guards = guards.Deleting(a.deleting, len(deletionsIn(a.results)))
-	}
-	if !left || a.descends {
-		guards.Commits = []drift.AppliedCommit{a.commit}
-	}
-	switch {
-	case !a.rendered.AskedCapabilities:
-		guards.Saw = nil // what it leaves out is Git's wish
-	case !left || !withheld:
-		guards.Saw = []drift.Served{request.Capabilities.Served()}
-	}
-	return guards
 }
 
 // remember is the app's cache after the run. It is a pure function of what the

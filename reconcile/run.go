@@ -153,8 +153,7 @@ type app struct {
 	// guard
 	empty      bool                // the render is empty, and not accepted (SAFETY P3)
 	reappeared map[drift.ID]string // extras that left because of the cluster (SAFETY P2)
-	descends   bool                // the commit was asked for and descends (SAFETY P5)
-	descent    string              // why it is not proved to descend
+	descent    descent             // from the last applied commit (SAFETY P5)
 	withheld   []drift.Withheld
 	// act
 	deleting time.Time // when the run began to delete; zero when it deletes nothing

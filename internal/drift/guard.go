@@ -96,12 +96,21 @@ func refuseControls(live map[string]any, now time.Time) []string {
 	return nil
 }
 
+// rewritten begins what is recorded in place of a source.
+const rewritten = "rewritten: "
+
+// RewrittenSource is recorded of what left Git when descent was not proved: a person
+// decides about it, also when later commits descend.
+func RewrittenSource(why string) string { return rewritten + why }
+
 // RefuseSource is P5 for one object of the inventory: "" when this very source applied
 // it last. descent is why the commit is not proved to descend from the last applied one.
 func RefuseSource(known GuardState, source Provenance, descent string, id ID) string {
 	switch recorded := known.SourceOf(id); {
 	case recorded == "":
 		return "P5: which source applied it is not known"
+	case strings.HasPrefix(recorded, rewritten):
+		return "P5: when it left Git, " + strings.TrimPrefix(recorded, rewritten)
 	case recorded != source.String():
 		return "P5: another source applied it: " + source.differs(recorded)
 	case descent != "":

@@ -147,8 +147,12 @@ func (s GuardState) Deleting(at time.Time, count int) GuardState {
 	at = at.UTC().Truncate(time.Second)
 	runs := map[time.Time]int{}
 	for _, one := range s.Deletions {
-		if at.Sub(one.At) < budgetWindow {
-			runs[one.At.UTC()] = one.Count
+		when := one.At.UTC()
+		if when.After(at) {
+			when = at.Add(-time.Second) // by a clock that was wrong: for 24 hours from now, and not for longer
+		}
+		if when != at && at.Sub(when) < budgetWindow {
+			runs[when] += one.Count
 		}
 	}
 	runs[at] = count
@@ -166,6 +170,24 @@ func (s GuardState) Deleted(now time.Time) int {
 		}
 	}
 	return count
+}
+
+// mostServed bounds Saw.
+const mostServed = 8
+
+// Seeing is the state that also remembers what the cluster serves now. Above a bound the
+// two newest become one that serves what either did.
+func (s GuardState) Seeing(served Served) GuardState {
+	if slices.ContainsFunc(s.Saw, served.Equal) {
+		return s
+	}
+	s.Saw = append(slices.Clone(s.Saw), served)
+	if n := len(s.Saw); n > mostServed {
+		versions := append(slices.Clone(s.Saw[n-2].APIVersions), served.APIVersions...)
+		slices.Sort(versions)
+		s.Saw = append(s.Saw[:n-2], Served{KubeVersion: served.KubeVersion, APIVersions: slices.Compact(versions)})
+	}
+	return s
 }
 
 // SourceOf is the source that last applied an object, "" when that is not known.

@@ -101,8 +101,16 @@ func TestDeletions(t *testing.T) {
 	if got := s.Deleting(now, 0).Deleted(now); got != 23 {
 		t.Errorf("a run that deleted nothing after all: %d", got)
 	}
-	if got := s.Deleted(now.Add(-48 * time.Hour)); got != 24 {
+	back := now.Add(-48 * time.Hour)
+	if got := s.Deleted(back); got != 24 {
 		t.Errorf("a clock that went back lifted the budget: %d", got)
+	}
+	mended := s.Deleting(back, 1).Deleting(back, 2)
+	if got := mended.Deleted(back); got != 26 {
+		t.Errorf("after a run with the right clock: %d", got)
+	}
+	if got := mended.Deleted(back.Add(25 * time.Hour)); got != 0 {
+		t.Errorf("what a wrong clock dated counts for longer than 24 hours: %d", got)
 	}
 }
 
