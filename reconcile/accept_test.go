@@ -195,3 +195,36 @@ func TestOneAppBesideOthers(t *testing.T) {
 	s.commit(map[string]string{"a.yaml": deleted})
 	s.run("shop").expect("the other app's object stays", "ConfigMap a: extra/git prune pruned")
 }
+
+// TestAcceptedInPart: what is left of an accepted set needs no other hash, as long as the
+// first one stands in the config; it covers nothing else.
+func TestAcceptedInPart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.guards.Prune = drift.PruneBudget{Floor: 1, Ceiling: 1, RunCeiling: 50}
+	s.commit(map[string]string{"keep.yaml": configMap("keep"), "a.yaml": configMap("a"), "b.yaml": configMap("b"), "c.yaml": configMap("c")})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": deleted, "b.yaml": deleted})
+	s.guards.Accept = s.plan().hashes(drift.GuardBudget)
+	s.intercept(&between{delete: func(r drift.DeleteRequest, _ int) error {
+		if r.ID.Name == "a" {
+			return &drift.Refusal{Kind: drift.ErrDenied, Message: "not on a Sunday"}
+		}
+		return nil
+	}})
+	s.run().expect("one is refused", "ConfigMap a: extra/git prune failed", "ConfigMap b: extra/git prune pruned")
+	s.wrap = nil
+	s.commit(map[string]string{"c.yaml": deleted})
+	s.run().expect("another one beside it", "ConfigMap a: extra/git alert-only skipped", "ConfigMap c: extra/git alert-only skipped",
+		"error: shop decide: a guard stopped writes: budget: 2 deletions after 1 in the last 24 hours, and 1 of 3 objects are allowed")
+	s.commit(map[string]string{"c.yaml": configMap("c")})
+	hash := s.guards.Accept
+	s.guards.Accept = nil
+	s.plan().expect("without the hash", "ConfigMap a: extra/git alert-only skipped",
+		"error: shop decide: a guard stopped writes: budget: 1 deletion after 1 in the last 24 hours, and 1 of 3 objects are allowed")
+	s.guards.Accept = hash
+	s.run().expect("what is left of the set", "ConfigMap a: extra/git prune pruned")
+	if r := s.run(); len(r.Report.Warnings) != 1 {
+		t.Errorf("the hash has done its work: %q", r.Report.Warnings)
+	}
+}

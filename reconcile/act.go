@@ -90,11 +90,12 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 	return r.confirm(ctx, request, a)
 }
 
-// secondCopy writes the second copy of which source creates what, where the first one
-// says something new: a run that dies now must not leave objects of an unknown source.
-// A failure leaves just those, and is told when the state is saved at the end.
+// secondCopy writes the guards' second copy where the first one says something new that
+// counts only if both do: a run that dies now must leave neither objects of an unknown
+// source nor half of an accepted set to accept anew. A failure leaves just that, and is
+// told when the state is saved at the end.
 func (r Reconciler) secondCopy(ctx context.Context, a app, saved drift.Inventory) app {
-	more := len(saved.Entries) > len(a.inventory.Entries)
+	more := len(saved.Entries) > len(a.inventory.Entries) || len(saved.Guards.Accepted) > len(a.guards.Accepted)
 	a.inventory, a.guards = saved, saved.Guards
 	if more {
 		state := a.state

@@ -261,7 +261,7 @@ func changed(then, now drift.Served) string {
 // candidates are the app's granted deletions that no rule has refused.
 func (a app) candidates(now time.Time) drift.Candidates {
 	found := drift.Candidates{App: a.config.Name, Inventory: a.standing(), Keeps: idsOf(a.objects),
-		Deleted: a.guards.Deleted(now), Empty: a.empty,
+		Deleted: a.guards.Deleted(now), Empty: a.empty, Accepted: a.guards.Accepted,
 		Source: map[drift.ID]string{}, Cluster: a.reappeared}
 	for _, step := range a.steps {
 		if !deletes(step) {

@@ -23,7 +23,7 @@ func (a app) guardingBefore(request Request, created []drift.ID, entries []drift
 		guards = guards.Seeing(request.Capabilities.Served())
 	}
 	if !a.deleting.IsZero() {
-		guards = guards.Deleting(a.deleting, deleted(a.results))
+		guards = guards.Deleting(a.deleting, deleted(a.results)).Accepting(a.withheld)
 	}
 	return guards
 }
@@ -43,7 +43,7 @@ func (a app) guardingAfter(request Request, entries []drift.Entry) drift.GuardSt
 			applied = append(applied, step.Change.ID)
 		}
 	}
-	guards := a.guards.Applied(a.source.String(), applied, entries)
+	guards := a.guards.Applied(a.source.String(), applied, entries).Standing(request.Guards.Accept, entries)
 	if !a.deleting.IsZero() {
 		guards = guards.Deleting(a.deleting, deleted(a.results))
 	}

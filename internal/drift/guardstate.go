@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -25,6 +26,9 @@ type GuardState struct {
 	// Saw is what the cluster served when the chart that asks for it was last applied,
 	// normally one value; none for an app that does not ask.
 	Saw []Served `json:"saw,omitempty"`
+	// Accepted are sets that a person accepted and that may not have gone whole yet: while
+	// the hash stands in the config, a part of such a set needs no other one.
+	Accepted []AcceptedSet `json:"accepted,omitempty"`
 	// Seal is of all the others: AppState and inventory lie in ConfigMaps, which more
 	// accounts may write than read the key.
 	Seal string `json:"seal,omitempty"`
@@ -41,6 +45,59 @@ type AppliedCommit struct {
 type Deletions struct {
 	At    time.Time `json:"at"`
 	Count int       `json:"count"`
+}
+
+// AcceptedSet is a set of deletions by its hash and its objects' marks, sorted.
+type AcceptedSet struct {
+	Hash    string   `json:"hash"`
+	Guard   Guard    `json:"guard"`
+	Objects []string `json:"objects"`
+}
+
+// covers says that a set is a part of the accepted one.
+func (a AcceptedSet) covers(guard Guard, objects []Candidate) bool {
+	return a.Guard == guard && len(objects) > 0 && !slices.ContainsFunc(objects, func(c Candidate) bool {
+		_, found := slices.BinarySearch(a.Objects, c.mark())
+		return !found
+	})
+}
+
+// Accepting is the state that also remembers accepted sets.
+func (s GuardState) Accepting(sets []Withheld) GuardState {
+	s.Accepted = slices.Clone(s.Accepted)
+	for _, set := range sets {
+		known := slices.ContainsFunc(s.Accepted, func(a AcceptedSet) bool { return a.Hash == set.Hash || a.covers(set.Guard, set.Objects) })
+		if !set.Accepted || known || len(set.Objects) == 0 {
+			continue
+		}
+		accepted := AcceptedSet{Hash: set.Hash, Guard: set.Guard}
+		for _, object := range set.Objects {
+			accepted.Objects = append(accepted.Objects, object.mark())
+		}
+		slices.Sort(accepted.Objects)
+		s.Accepted = append(s.Accepted, accepted)
+	}
+	return s
+}
+
+// Standing is the state without accepted sets that have gone whole, or whose hash left
+// the config.
+func (s GuardState) Standing(hashes []string, entries []Entry) GuardState {
+	left := map[string]bool{}
+	if len(s.Accepted) > 0 {
+		for _, entry := range entries {
+			left[Candidate{ID: entry.ID, UID: entry.UID}.mark()] = true
+			left[Candidate{ID: entry.ID, UID: entry.UID, Replace: true}.mark()] = true
+		}
+	}
+	var standing []AcceptedSet
+	for _, set := range s.Accepted {
+		if slices.Contains(hashes, set.Hash) && slices.ContainsFunc(set.Objects, func(mark string) bool { return left[mark] }) {
+			standing = append(standing, set)
+		}
+	}
+	s.Accepted = standing
+	return s
 }
 
 // Served is what a template can ask about the cluster.
@@ -108,6 +165,11 @@ func RecallGuards(key []byte, app string, trusting bool, inventory, cache GuardS
 		known.Deletions = joinDeletions(known.Deletions, one.Deletions)
 	}
 	if len(copies) == 2 {
+		for _, set := range copies[0].Accepted {
+			if slices.ContainsFunc(copies[1].Accepted, func(other AcceptedSet) bool { return other.Hash == set.Hash }) {
+				known.Accepted = append(known.Accepted, set)
+			}
+		}
 		known.Sources = map[string][]string{}
 		for source, marks := range copies[0].Sources {
 			other := setOf(copies[1].Sources[source])
@@ -228,6 +290,12 @@ func (s GuardState) Applied(source string, applied []ID, inventory []Entry) Guar
 		s.Sources = nil
 	}
 	return s
+}
+
+// mark stands for a candidate likewise.
+func (c Candidate) mark() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %t", c.ID.String(), c.UID, c.Replace))
+	return base64.RawStdEncoding.EncodeToString(sum[:9])
 }
 
 // markOf stands for an ID where thousands are listed: 72 bits of its hash. Marks are

@@ -54,6 +54,8 @@ type Candidates struct {
 	Deleted int
 	// Empty says that the render is empty although the app is not known to have nothing.
 	Empty bool
+	// Accepted are sets that were accepted before and may not have gone whole.
+	Accepted []AcceptedSet
 	// Source and Cluster say of single objects why their guard withholds them.
 	Source  map[ID]string
 	Cluster map[ID]string
@@ -100,7 +102,10 @@ func (w Withholding) Against(app string, id ID) []Withheld {
 //	source             web-config             → hash 1
 //	emptied-namespace  web-config, web (later) → hash 2, once hash 1 is accepted
 func Withhold(guards Guards, cluster string, apps []Candidates) Withholding {
-	w := withholding{guards: guards, cluster: cluster, used: map[string]bool{}, sets: map[string][]Withheld{}}
+	w := withholding{guards: guards, cluster: cluster, used: map[string]bool{}, sets: map[string][]Withheld{}, before: map[string][]AcceptedSet{}}
+	for _, app := range apps {
+		w.before[app.App] = app.Accepted
+	}
 	left := slices.Clone(apps)
 	for i, app := range apps {
 		left[i].Delete = w.single(app)
@@ -123,6 +128,7 @@ type withholding struct {
 	cluster string
 	used    map[string]bool
 	sets    map[string][]Withheld
+	before  map[string][]AcceptedSet
 }
 
 // single asks the guards that look at one app alone; it returns what they leave.
@@ -195,9 +201,8 @@ func deletions(n int) string {
 func (w withholding) add(app string, guard Guard, reason string, objects []Candidate, later bool) bool {
 	set := Withheld{Guard: guard, Reason: reason, Objects: sortedCandidates(objects), Later: later}
 	set.Hash = acceptHash(w.cluster, app, guard, set.Objects)
-	set.Accepted = slices.Contains(w.guards.Accept, set.Hash)
-	if set.Accepted {
-		w.used[set.Hash] = true
+	if by := w.accepting(app, guard, set.Objects); by != "" {
+		set.Accepted, w.used[by] = true, true
 	}
 	if !slices.ContainsFunc(w.sets[app], func(other Withheld) bool { return other.Hash == set.Hash }) {
 		w.sets[app] = append(w.sets[app], set)
@@ -206,7 +211,21 @@ func (w withholding) add(app string, guard Guard, reason string, objects []Candi
 }
 
 func (w withholding) accepted(app string, guard Guard, objects []Candidate) bool {
-	return slices.Contains(w.guards.Accept, acceptHash(w.cluster, app, guard, sortedCandidates(objects)))
+	return w.accepting(app, guard, sortedCandidates(objects)) != ""
+}
+
+// accepting is the hash in guards.accept that lifts a guard for a set: its own, or that of
+// a set that was accepted before and of which it is what is left. "" when there is none.
+func (w withholding) accepting(app string, guard Guard, objects []Candidate) string {
+	if hash := acceptHash(w.cluster, app, guard, objects); slices.Contains(w.guards.Accept, hash) {
+		return hash
+	}
+	for _, set := range w.before[app] {
+		if slices.Contains(w.guards.Accept, set.Hash) && set.covers(guard, objects) {
+			return set.Hash
+		}
+	}
+	return ""
 }
 
 func sortedCandidates(objects []Candidate) []Candidate {
