@@ -28,5 +28,9 @@ func (c Comparison) Ask(change Change, ask Questions) (Change, error) {
 	if errors.Is(err, ErrConflict) {
 		return change, err
 	}
-	return c.settleKept(change, ask), err
+	change, unanswered := c.settleKept(change, ask)
+	if err == nil || errors.Is(unanswered, ErrConflict) {
+		err = unanswered
+	}
+	return change, err
 }

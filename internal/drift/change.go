@@ -128,6 +128,10 @@ type FieldChange struct {
 	Fixed bool
 	// Kept marks what we applied, Git dropped, and an apply that lets it go leaves as it is.
 	Kept bool
+	// Unsure marks what is Kept while the API server has not said whether it is a default,
+	// and whether it can be changed in place. A write leaves it as it is, and our claim to
+	// it, by which the next run finds it again.
+	Unsure bool
 	// Partial marks an atomic value of which policy ignores the parts that
 	// IgnoredParts name, relative to Path: Desired then carries the live value
 	// there.

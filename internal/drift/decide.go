@@ -43,9 +43,9 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 		return Decision{Reason: reason, Overruled: grants(verdict), Severity: severityOf(verdict),
 			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err}
 	}
-	movable := change
+	movable := leaving(change, isUnsure)
 	if !verdict.Has(VerbReplace) {
-		movable = withoutFixed(change)
+		movable = leaving(movable, isFixed)
 	}
 	decision := combine(movable, verdict)
 	decision.Overruled = overruled(verdict, decision)
@@ -161,6 +161,9 @@ func narrowed(d Decision, change Change, verdict Verdict) Decision {
 	withhold := func(reason string) Decision {
 		d.Overruled = append(d.Overruled, d.Because...)
 		return Decision{Reason: reason, Overruled: d.Overruled, Severity: d.Severity, Routes: d.Routes, Approval: d.Approval}
+	}
+	if i := slices.IndexFunc(d.Granted, isUnsure); i >= 0 {
+		return withhold(saysUnsure(d.Granted[i].Path)) // there is nothing else
 	}
 	immutable := slices.Clone(change.Immutable)
 	for _, field := range fixedOf(d.Granted) {

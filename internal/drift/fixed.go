@@ -13,13 +13,13 @@ func fixedOf(fields []FieldChange) []FieldChange {
 	return fixed
 }
 
-// withoutFixed is what can be done about a change of which a part is fixed. Where all of it
-// is, it stays what it is.
-func withoutFixed(change Change) Change {
+// leaving is what can be done about a change of which a part is left as it is. Where all
+// of it is, it stays what it is.
+func leaving(change Change, left func(FieldChange) bool) Change {
 	var fields []FieldChange
 	cause := CauseNone
 	for _, field := range change.Fields {
-		if !field.Fixed {
+		if !left(field) {
 			fields, cause = append(fields, field), cause|field.Cause
 		}
 	}
@@ -28,6 +28,13 @@ func withoutFixed(change Change) Change {
 	}
 	return change
 }
+
+func isFixed(f FieldChange) bool { return f.Fixed }
+
+func isUnsure(f FieldChange) bool { return f.Unsure }
+
+// carried says that a write in place leaves the live value there.
+func carried(f FieldChange) bool { return f.Fixed || f.Unsure }
 
 // besideFixed says what a decision leaves as it is, and what a person can do about it.
 func besideFixed(d Decision, change Change) Decision {
@@ -44,6 +51,11 @@ func besideFixed(d Decision, change Change) Decision {
 // saysFixed is why nothing is done about an object of which all that differs is fixed.
 func saysFixed(path Path) string {
 	return path.String() + " cannot be changed in place, and no policy grants replace"
+}
+
+// saysUnsure is why nothing is done about an object of which all that differs is unsure.
+func saysUnsure(path Path) string {
+	return path.String() + " stays, because the API server did not say whether it can be changed in place"
 }
 
 // hintFixed is what a person can do about a difference that Killick cannot take back.

@@ -244,9 +244,9 @@ func (n Noise) Effective(object Object, change Change, live map[string]any) (Obj
 			tree = withoutValue(tree, field.Path, wantedIn)
 		}
 	}
-	for _, field := range fixedOf(change.Fields) {
+	for _, field := range change.Fields {
 		switch v, present := ValueAt(live, field.Path); {
-		case field.Addition:
+		case !carried(field) || field.Addition:
 		case present:
 			tree = withValue(tree, field.Path, Clone(v))
 		default:

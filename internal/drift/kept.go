@@ -1,7 +1,9 @@
 package drift
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -35,7 +37,7 @@ func (c Comparison) kept(entries []managed, shape *fieldpath.Set) []FieldChange 
 			}
 			note = keptAsAccount
 		}
-		found = append(found, FieldChange{Path: written, Op: OpAdd, Live: Clone(have), Cause: CauseGit, Kept: true, Note: note,
+		found = append(found, FieldChange{Path: written, Op: OpAdd, Live: Clone(have), Cause: CauseGit, Kept: true, Unsure: true, Note: note,
 			Manager: own.manager, ManagerClass: own.class, ManagerTime: own.time})
 	})
 	return found
@@ -64,29 +66,92 @@ var allocated = []string{"clusterIP", "clusterIPs", "nodePort", "healthCheckNode
 // settleKept tells what the server keeps from defaults that came back: a fresh object
 // would have those too. What it lets go where a patch removes it is removed by one; the
 // rest cannot be changed in place. Where nobody may create such an object, only what a
-// Service is known to keep counts.
-func (c Comparison) settleKept(change Change, ask Questions) Change {
+// Service is known to keep counts. What the server does not answer stays as it was found,
+// and the first such error is returned; after ErrConflict nothing more is asked.
+func (c Comparison) settleKept(change Change, ask Questions) (Change, error) {
 	if !slices.ContainsFunc(change.Fields, func(f FieldChange) bool { return f.Kept }) {
-		return change
+		return change, nil
 	}
 	fresh, err := ask.Create()
-	service := change.ID.GroupKind() == "Service"
+	untold := err != nil
+	var first error
 	var fields []FieldChange
 	for _, field := range change.Fields {
-		if !field.Kept {
+		if !field.Kept || errors.Is(first, ErrConflict) {
 			fields = append(fields, field)
 			continue
 		}
 		live, _ := ValueAt(c.Observation.Live, field.Path)
 		v, present := ValueAt(fresh, field.Path)
-		if err != nil && !(service && slices.Contains(allocated, field.Path[len(field.Path)-1])) || err == nil && present && equalValues(v, live) {
+		if untold && !c.allocates(field.Path) || !untold && present && equalValues(v, live) {
 			continue
 		}
-		without, refused := ask.Patch(RemovalPatch(c.Observation.Live, []Path{field.Path}))
+		without, err := ask.Patch(RemovalPatch(c.Observation.Live, []Path{field.Path}))
 		v, present = ValueAt(without, field.Path)
-		field.Fixed = refused != nil || present && equalValues(v, live)
+		switch {
+		case err == nil:
+			field.Unsure, field.Fixed = false, present && equalValues(v, live)
+		case refuses(err, c.Observation.Live, field.Path):
+			field.Unsure, field.Fixed = false, true
+		case first == nil || errors.Is(err, ErrConflict):
+			first = err
+		}
 		fields = append(fields, field)
 	}
 	change.Fields = fields
-	return settle(change)
+	if first != nil {
+		change = unanswered(change, first)
+	}
+	return settle(change), first
+}
+
+// allocates says that the API server copies a field of this object from the old one.
+func (c Comparison) allocates(path Path) bool {
+	return c.Object.ID.GroupKind() == "Service" && slices.Contains(allocated, path[len(path)-1])
+}
+
+// refuses says that the API server found a write invalid at this very path, or below it.
+// Any other error tells nothing about the field.
+func refuses(err error, live map[string]any, path Path) bool {
+	refusal := invalid(err)
+	return refusal != nil && slices.ContainsFunc(refusal.Causes, func(cause RefusalCause) bool {
+		names := parseFieldPath(cause.Field)
+		if len(names) < len(path) {
+			return false
+		}
+		current := any(live)
+		for i, name := range path {
+			switch parent := current.(type) {
+			case map[string]any:
+				if strings.TrimSuffix(strings.TrimPrefix(names[i], "["), "]") != name { // annotations[example.com/a]
+					return false
+				}
+				current = parent[name]
+			case []any:
+				j := indexIn(parent, name)
+				if j < 0 || j != indexIn(parent, names[i]) {
+					return false
+				}
+				current = parent[j]
+			default:
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// unanswered says in a finding that the API server did not tell whether what Git dropped
+// can be changed in place. It gives only the kind of the error: its words may hold the
+// random name of the object that was to be created, and would differ in every run.
+func unanswered(change Change, err error) Change {
+	said := saidUnsure
+	for _, kind := range []error{ErrConflict, ErrForbidden, ErrDenied, ErrImmutable, ErrInvalid, ErrUnreachable} {
+		if errors.Is(err, kind) {
+			said += ": " + kind.Error()
+			break
+		}
+	}
+	change.Findings = append(slices.Clone(change.Findings), said)
+	return change
 }

@@ -16,6 +16,8 @@ const (
 	saidMerged = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
 		" what they added cannot be told from a controller's work"
 
+	saidUnsure = "the API server did not say whether what Git dropped can be changed in place: it stays until a run can tell"
+
 	noteRewritten = "admission changes what Git says here"
 	noteBeside    = "Git does not name it: a write makes admission or a default add it"
 	noteAdmission = "admission changed what we own: it can come back after healing"

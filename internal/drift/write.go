@@ -15,7 +15,7 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 	change := step.Change
 	if step.Decision.Replace {
 		// A new object has nothing that cannot be changed.
-		change.Fields = slices.DeleteFunc(slices.Clone(change.Fields), func(f FieldChange) bool { return f.Fixed })
+		change.Fields = slices.DeleteFunc(slices.Clone(change.Fields), carried)
 	}
 	object, err := n.Effective(step.Object.Unpack(), change, live)
 	if err != nil {

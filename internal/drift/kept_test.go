@@ -1,0 +1,122 @@
+package drift
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// keptGadget is a Gadget of which Git dropped mode and the note of a port, and the server keeps both.
+func keptGadget(t *testing.T) (Comparison, Change) {
+	t.Helper()
+	s := synced(t, gadgetOf("{mode: x, ports: [{port: 80, protocol: TCP, note: hello}]}"))
+	s.admit = func(object map[string]any) {
+		put(t, object, at("spec mode"), "x")
+		put(t, object, at("spec ports [port=80,protocol=TCP] note"), "hello")
+	}
+	c := s.comparison(gadgetOf("{ports: [{port: 80, protocol: TCP}]}"))
+	change := Compare(c)
+	if got := keptFields(change); !slices.Equal(got, []string{"mode unsure", "note unsure"}) {
+		t.Fatalf("before anything is asked: %q", got)
+	}
+	return c, change
+}
+
+func keptFields(change Change) []string {
+	var lines []string
+	for _, field := range change.Fields {
+		line := field.Path[len(field.Path)-1]
+		if field.Fixed {
+			line += " fixed"
+		}
+		if field.Unsure {
+			line += " unsure"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// TestSettleKept: only an answer makes a kept field a default, or one that cannot be
+// changed in place. Whatever else the server says leaves it as it was found: no grant
+// replaces the object for it, and no write gives up our claim to it.
+func TestSettleKept(t *testing.T) {
+	t.Parallel()
+	unavailable := errors.New("the API server answered 503")
+	type answer struct {
+		spec map[string]any
+		err  error
+	}
+	port := map[string]any{"port": int64(80), "protocol": "TCP"}
+	noted := map[string]any{"port": int64(80), "protocol": "TCP", "note": "hello"}
+	both, none := map[string]any{"mode": "x", "ports": []any{noted}}, map[string]any{"ports": []any{port}}
+	for _, c := range []struct {
+		why           string
+		create, patch answer
+		want          []string
+		err           error
+		patches       int
+	}{
+		{why: "a new object has them: defaults", create: answer{spec: both}},
+		{why: "they stay where a patch removes them", create: answer{spec: none}, patch: answer{spec: both}, want: []string{"mode fixed", "note fixed"}, patches: 2},
+		{why: "a patch removes them", create: answer{spec: none}, patch: answer{spec: none}, want: []string{"mode", "note"}, patches: 2},
+		{why: "the refusal names one of them", create: answer{spec: none}, patch: answer{err: namesFields("spec.mode")}, want: []string{"mode fixed", "note unsure"}, err: ErrInvalid, patches: 2},
+		{why: "the refusal names an item's field by its index", create: answer{spec: none}, patch: answer{err: namesFields("spec.ports[0].note")}, want: []string{"mode unsure", "note fixed"}, err: ErrInvalid, patches: 2},
+		{why: "the refusal names another item's", create: answer{spec: none}, patch: answer{err: namesFields("spec.ports[1].note")}, want: []string{"mode unsure", "note unsure"}, err: ErrInvalid, patches: 2},
+		{why: "the refusal names what holds them", create: answer{spec: none}, patch: answer{err: namesFields("spec")}, want: []string{"mode unsure", "note unsure"}, err: ErrInvalid, patches: 2},
+		{why: "the server is down during the patch", create: answer{spec: none}, patch: answer{err: unavailable}, want: []string{"mode unsure", "note unsure"}, err: unavailable, patches: 2},
+		{why: "a webhook is down during the patch", create: answer{spec: none}, patch: answer{err: refused(ErrDenied)}, want: []string{"mode unsure", "note unsure"}, err: ErrDenied, patches: 2},
+		{why: "nobody may patch", create: answer{spec: none}, patch: answer{err: refused(ErrForbidden)}, want: []string{"mode unsure", "note unsure"}, err: ErrForbidden, patches: 2},
+		{why: "it changed meanwhile", create: answer{spec: none}, patch: answer{err: ErrConflict}, want: []string{"mode unsure", "note unsure"}, err: ErrConflict, patches: 1},
+	} {
+		comparison, change := keptGadget(t)
+		asked := 0
+		object := func(a answer) (map[string]any, error) {
+			if a.err != nil {
+				return nil, a.err
+			}
+			return map[string]any{"spec": a.spec}, nil
+		}
+		got, err := comparison.Ask(change, Questions{
+			Create: func() (map[string]any, error) { return object(c.create) },
+			Patch:  func([]PatchOp) (map[string]any, error) { asked++; return object(c.patch) },
+		})
+		if diff := cmp.Diff(c.want, keptFields(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.why, diff)
+		}
+		if !errors.Is(err, c.err) || asked != c.patches {
+			t.Errorf("%s: %v after %d patches, want %v after %d", c.why, err, asked, c.err, c.patches)
+		}
+		told := slices.ContainsFunc(got.Findings, func(finding string) bool { return strings.HasPrefix(finding, saidUnsure) })
+		if told != (c.err != nil) {
+			t.Errorf("%s: findings %q", c.why, got.Findings)
+		}
+	}
+}
+
+// TestUnsure: what is unsure is left as it is, whatever is granted; the rest goes on.
+func TestUnsure(t *testing.T) {
+	t.Parallel()
+	all := granting(VerbSync, VerbHeal, VerbReplace)
+	alone := fixing(CauseGit)
+	alone.Fields[0].Unsure, alone.Fields[1].Unsure = true, true
+	if d := Decide(alone, all, Facts{}); d.Action != AlertOnly || d.Replace || d.Reason != saysUnsure(at("a")) {
+		t.Errorf("all of it: %s, replace %t: %s", d.Action, d.Replace, d.Reason)
+	}
+	part := fixing(CauseGit)
+	part.Fields[0].Unsure = true
+	if d := Decide(part, all, Facts{}); d.Action != Sync || d.Replace || len(d.Granted) != 1 || !d.Granted[0].Path.Equal(at("b")) {
+		t.Errorf("part of it: %s, replace %t, granted %v", d.Action, d.Replace, d.Granted)
+	}
+	comparison, change := keptGadget(t)
+	write, err := Noise{}.WriteOf(App{}, Step{Object: comparison.Object, Observation: comparison.Observation, Change: change}, testStart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := ValueAt(write.Object.Manifest, at("spec mode")); got != "x" {
+		t.Errorf("a write gives up our claim: mode is %v", got)
+	}
+}
