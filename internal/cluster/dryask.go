@@ -54,8 +54,8 @@ func (c *Client) dryPatch(ctx context.Context, app drift.App, id drift.ID, versi
 }
 
 // DryCreate answers what an object would be if it were created afresh, under a name that
-// nobody has; nothing is written. The error is drift.ErrInvalid for a kind whose names
-// follow from its content.
+// nobody has; nothing is written. The error is drift.ErrFixedName for a kind whose
+// names follow from its content.
 func (c *Client) DryCreate(ctx context.Context, app drift.App, object drift.Object) (map[string]any, error) {
 	session, err := c.as(app)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Client) DryCreate(ctx context.Context, app drift.App, object drift.Obje
 		return nil, err
 	}
 	if fixedNames[object.ID.GroupKind()] {
-		return nil, fmt.Errorf("%w: its name follows from its content", drift.ErrInvalid)
+		return nil, drift.ErrFixedName
 	}
 	leave, err := enter(ctx, c.reads)
 	if err != nil {

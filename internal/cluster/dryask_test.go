@@ -105,7 +105,7 @@ func TestDryCreate(t *testing.T) {
 		t.Error("something was written:\n" + diff)
 	}
 	crd := drift.Object{ID: drift.ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"}, Version: "v1"}
-	if _, err := client.DryCreate(e.ctx, drift.App{}, crd); !errors.Is(err, drift.ErrInvalid) {
+	if _, err := client.DryCreate(e.ctx, drift.App{}, crd); !errors.Is(err, drift.ErrFixedName) {
 		t.Errorf("a name that follows from the content: %v", err)
 	}
 	if _, err := client.DryCreate(e.ctx, drift.App{Name: "shop", ServiceAccount: e.ns + "/nobody"}, service); !errors.Is(err, drift.ErrForbidden) {

@@ -61,6 +61,9 @@ var (
 	ErrImmutable = errors.New("immutable field")
 	// ErrInvalid: the API server's validation said no.
 	ErrInvalid = errors.New("invalid object")
+	// ErrFixedName: the object's name follows from its content, so that it cannot be
+	// tried under another one.
+	ErrFixedName = errors.New("its name follows from its content")
 	// ErrUnreachable: the cluster, or the Git server, cannot be reached.
 	ErrUnreachable = errors.New("unreachable")
 	// ErrUnproved: a repository's history does not tell whether a commit descends

@@ -72,9 +72,12 @@ func (c Comparison) settleKept(change Change, ask Questions) (Change, error) {
 	if !slices.ContainsFunc(change.Fields, func(f FieldChange) bool { return f.Kept }) {
 		return change, nil
 	}
-	fresh, err := ask.Create()
-	untold := err != nil
-	var first error
+	fresh, first := ask.Create()
+	untold := errors.Is(first, ErrForbidden) || errors.Is(first, ErrFixedName) || refuses(first, c.Observation.Live, Path{"metadata", "name"})
+	if first != nil && !untold {
+		return unanswered(change, first), first
+	}
+	first = nil
 	var fields []FieldChange
 	for _, field := range change.Fields {
 		if !field.Kept || errors.Is(first, ErrConflict) {

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -71,6 +72,13 @@ func TestSettleKept(t *testing.T) {
 		{why: "a webhook is down during the patch", create: answer{spec: none}, patch: answer{err: refused(ErrDenied)}, want: []string{"mode unsure", "note unsure"}, err: ErrDenied, patches: 2},
 		{why: "nobody may patch", create: answer{spec: none}, patch: answer{err: refused(ErrForbidden)}, want: []string{"mode unsure", "note unsure"}, err: ErrForbidden, patches: 2},
 		{why: "it changed meanwhile", create: answer{spec: none}, patch: answer{err: ErrConflict}, want: []string{"mode unsure", "note unsure"}, err: ErrConflict, patches: 1},
+		{why: "nobody may create one", create: answer{err: refused(ErrForbidden)}},
+		{why: "its name is fixed", create: answer{err: ErrFixedName}},
+		{why: "its name is refused", create: answer{err: namesFields("metadata.name")}},
+		{why: "the server is down during the creation", create: answer{err: unavailable}, want: []string{"mode unsure", "note unsure"}, err: unavailable},
+		{why: "the time is up", create: answer{err: context.DeadlineExceeded}, want: []string{"mode unsure", "note unsure"}, err: context.DeadlineExceeded},
+		{why: "admission denies a new object", create: answer{err: refused(ErrDenied)}, want: []string{"mode unsure", "note unsure"}, err: ErrDenied},
+		{why: "a new object is invalid", create: answer{err: namesFields("spec.ports")}, want: []string{"mode unsure", "note unsure"}, err: ErrInvalid},
 	} {
 		comparison, change := keptGadget(t)
 		asked := 0
