@@ -42,7 +42,7 @@ func (c Comparison) clearTheWay(change Change, dry DryPatch) (Change, error) {
 	excluded := w.excluded
 	way := clearing{Comparison: c, whole: w, change: change, dry: dry}
 	cleared, err := way.clear()
-	if !cleared && err == nil && change.Cause&CauseLive != 0 {
+	if !cleared && err == nil && change.Cause&CauseLive != 0 && way.asked < asksAtMost {
 		// What somebody added may be in the way of what is put back, so it goes first.
 		w.excluded, w.removed, way.fixes = excluded, Additions(change), true
 		cleared, err = way.clear()
@@ -117,14 +117,15 @@ type trial struct {
 type way struct{ excluded, fixed []Path }
 
 // clear tries ways around each field that the server names until it takes the write, and
-// then leaves out what was not needed. false: there is no way.
+// then leaves out what was not needed. false: there is no way, or the server did not
+// show of all that is left that it is needed.
 func (c *clearing) clear() (bool, error) {
 	c.tried = nil
 	for {
 		taken, refusal, err := c.ask()
 		switch {
 		case taken:
-			return true, c.narrow()
+			return c.narrow()
 		case refusal == nil, c.asked >= asksAtMost:
 			return false, err
 		}
@@ -310,8 +311,8 @@ func (c *clearing) spares(container Path) (free, owned []Path) {
 }
 
 // narrow leaves out, one by one, what the server takes as well when it is not removed, or
-// when it gets Git's value.
-func (c *clearing) narrow() error {
+// when it gets Git's value. false: not all of it was tried.
+func (c *clearing) narrow() (bool, error) {
 	for _, path := range slices.Clone(c.excluded) {
 		v, present := ValueAt(c.answer, path)
 		live, _ := ValueAt(c.live, path)
@@ -320,8 +321,8 @@ func (c *clearing) narrow() error {
 		}
 		before := c.excluded
 		c.excluded = outside(before, []Path{path})
-		if err := c.insist(func() { c.excluded = before }); err != nil {
-			return err
+		if tried, err := c.insist(func() { c.excluded = before }); !tried {
+			return false, err
 		}
 	}
 	for _, path := range slices.Clone(c.fixed) {
@@ -330,24 +331,24 @@ func (c *clearing) narrow() error {
 		}
 		before := c.fixed
 		c.fixed = outside(before, []Path{path})
-		if err := c.insist(func() { c.fixed = before }); err != nil {
-			return err
+		if tried, err := c.insist(func() { c.fixed = before }); !tried {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
-// insist asks again, and goes back where the server refuses.
-func (c *clearing) insist(back func()) error {
+// insist asks again, and goes back where the server refuses. tried is false where the
+// questions have run out, or the answer does not tell what is needed.
+func (c *clearing) insist(back func()) (tried bool, err error) {
 	if c.asked >= asksAtMost {
-		back()
-		return nil
+		return false, nil
 	}
-	taken, _, err := c.ask()
+	taken, refusal, err := c.ask()
 	if !taken {
 		back()
 	}
-	return err
+	return taken || refusal != nil && len(refusal.Causes) > 0, err
 }
 
 // outside are the paths that are not among others.

@@ -138,3 +138,61 @@ func cleared(change Change) []string {
 	}
 	return lines
 }
+
+// TestUntriedIsNotExcluded: what the questions were too few to try, and what the server did
+// not answer, is not removed; the change stays as it was.
+func TestUntriedIsNotExcluded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		why    string
+		fields int
+		says   func(asked int) error
+		want   []string
+		err    error
+	}{
+		{why: "each of some was tried", fields: 10, want: []string{"f00 excluded", "mode"}},
+		{why: "more than there are questions", fields: asksAtMost + 5, want: []string{"mode"}, err: ErrInvalid},
+		{why: "no answer about one of them", fields: 10, want: []string{"mode"}, err: ErrInvalid, says: func(asked int) error {
+			if asked == 5 {
+				return ErrUnreachable
+			}
+			return nil
+		}},
+		{why: "a webhook is down for one of them", fields: 10, want: []string{"mode"}, err: ErrInvalid, says: func(asked int) error {
+			if asked == 5 {
+				return &Refusal{Kind: ErrDenied}
+			}
+			return nil
+		}},
+	} {
+		s := synced(t, gadgetOf("{mode: x}"))
+		for i := range c.fields {
+			s.live["spec"].(map[string]any)[fmt.Sprintf("f%02d", i)] = int64(i)
+		}
+		comparison := Comparison{Object: desired(t, gadgetOf("{mode: y}")), Observation: Observation{State: Present, Live: s.live}}
+		change := Change{Type: Modified, Cause: CauseGit, Ownership: Ownership{Tracked: true}, Err: namesFields("spec"),
+			Fields: []FieldChange{{Path: at("spec mode"), Op: OpReplace, Desired: "y", Live: "x", Cause: CauseGit}}}
+		answers := &scripted{t: t, live: s.live}
+		answers.says = func(spec map[string]any) error {
+			if c.says != nil {
+				if err := c.says(answers.asked); err != nil {
+					return err
+				}
+			}
+			if _, there := spec["f00"]; there {
+				return namesFields("spec")
+			}
+			return nil
+		}
+		got, err := comparison.clearTheWay(change, answers.dry)
+		if err != nil || !errors.Is(got.Err, c.err) {
+			t.Errorf("%s: ends with %v, change with %v", c.why, err, got.Err)
+		}
+		if diff := cmp.Diff(c.want, cleared(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.why, diff)
+		}
+		if answers.asked > asksAtMost {
+			t.Errorf("%s: asked %d times", c.why, answers.asked)
+		}
+	}
+}
