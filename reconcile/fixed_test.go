@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -254,5 +255,62 @@ func TestGateOpened(t *testing.T) {
 		if r.Tally.Partial {
 			t.Error("it counts as a failure")
 		}
+	}
+}
+
+// TestKeptUnanswered: where the API server does not say whether what Git dropped can be
+// changed in place, nothing is replaced for it, it is not in sync, and the next run that
+// gets an answer tells it.
+func TestKeptUnanswered(t *testing.T) {
+	t.Parallel()
+	const name, ref = "Service headless", "v1 Service headless"
+	s := newSite(t)
+	s.budget = 0
+	s.guards.Prune.Floor = 10 // replacements count
+	s.commit(map[string]string{"a.yaml": existing("v1", "Service", "headless", serving(", clusterIP: None"))})
+	s.converge()
+	s.commit(map[string]string{"a.yaml": existing("v1", "Service", "headless", serving(""))})
+	before := s.value(ref, "metadata uid")
+	granted := s.rego
+	s.rego += replacement
+	// The creation is tried under a random name, the removal as a JSON patch.
+	removal := func(r *http.Request) bool { return strings.Contains(r.Header.Get("Content-Type"), "json-patch") }
+	creation := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/services/killick-check-") }
+	for _, c := range []struct {
+		why     string
+		match   func(*http.Request) bool
+		code    int
+		message string
+	}{
+		{"the server is down during the removal", removal, http.StatusServiceUnavailable, "overloaded"},
+		{"a webhook is down during the removal", removal, http.StatusInternalServerError, `failed calling webhook "services.example.com": connection refused`},
+		{"nobody may patch", removal, http.StatusForbidden, `User "killick" cannot patch resource "services"`},
+		{"the server is down during the creation", creation, http.StatusServiceUnavailable, "overloaded"},
+		{"a webhook denies the creation", creation, http.StatusForbidden, `admission webhook "names.example.com" denied the request`},
+	} {
+		s.wire = func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Query().Has("dryRun") && strings.Contains(r.URL.Path, "/services/") && c.match(r) {
+					return answer(r, c.code, "InternalError", c.message), nil
+				}
+				return next.RoundTrip(r)
+			})
+		}
+		r := s.run()
+		if got, want := r.line(name), name+": modified/git alert-only skipped"; got != want {
+			s.Errorf("%s: %q, want %q\n%s", c.why, got, want, r.one(name))
+			continue
+		}
+		if got := r.of(name).Reason; !strings.Contains(got, "the API server did not say whether it can be changed in place") {
+			s.Errorf("%s: reason %q", c.why, got)
+		}
+		if got := s.value(ref, "metadata uid"); got != before {
+			s.Fatalf("%s: it was replaced", c.why)
+		}
+	}
+	s.wire, s.rego = nil, granted
+	r := s.run()
+	if got := r.of(name).Reason; got != fixedAt("spec.clusterIP") {
+		s.Errorf("with an answer: reason %q\n%s", got, r.one(name))
 	}
 }
