@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
-	"strconv"
+	"regexp/syntax"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -31,11 +31,17 @@ const (
 	maxDigits = 4096
 	// maxText bounds patterns, layouts and what else people write by hand.
 	maxText = 4096
-	// maxWork bounds, roughly in bytes that are looked at, what one call does.
-	maxWork = 64 << 20
-	// callWeight is the weight per step that a call may be given, and resultWeight the
-	// one that it may give: what it gives takes memory.
+	// maxProgram bounds what patterns compile to: repetitions make up to a thousand
+	// copies of what they repeat.
+	maxProgram = 1 << 16
+	// callWeight is the weight per step that a call may be given, or, roughly in bytes
+	// that are looked at, may work through; resultWeight is the one that it may give:
+	// what it gives takes memory.
 	callWeight, resultWeight = 256, 64
+	// maxCall bounds the steps that one call counts as. It is below what there is, so
+	// that a call which is too much is refused, an error of one decision, and does not
+	// use up the steps, which silences the area.
+	maxCall = maxSteps / 2
 )
 
 // boundError refuses a call for its arguments.
@@ -62,6 +68,7 @@ func bounded(name string, call topdown.BuiltinFunc) topdown.BuiltinFunc {
 		if bound != nil {
 			cost = bound(arguments{args, m})
 		}
+		steps := given/callWeight + cost.work/callWeight + cost.result/resultWeight
 		switch {
 		case cost.refusal != "":
 			return &boundError{cost.refusal}
@@ -69,10 +76,10 @@ func bounded(name string, call topdown.BuiltinFunc) topdown.BuiltinFunc {
 			return &boundError{fmt.Sprintf("is given more than %d MiB", maxWeight>>20)}
 		case cost.result > maxWeight:
 			return &boundError{fmt.Sprintf("would make more than %d MiB", maxWeight>>20)}
-		case cost.work > maxWork:
+		case steps > maxCall:
 			return &boundError{"would take too much work"}
 		}
-		m.charge(given/callWeight + cost.work/callWeight + cost.result/resultWeight)
+		m.charge(steps)
 		if m.Cancelled() {
 			return topdown.Halt{Err: &topdown.Error{Code: topdown.CancelErr, Message: "canceled", Location: bctx.Location}}
 		}
@@ -230,21 +237,42 @@ func replaceNCost(a arguments) cost {
 	return cost{result: (len(a.text(1)) + 1) * most}
 }
 
-// regexCost: matching takes the text times the program, and repetitions multiply the
-// program a thousand times at most (regexp/syntax).
+// regexCost: matching takes the text times the program.
 func regexCost(pattern string, text int) cost {
 	if len(pattern) > maxText {
 		return cost{refusal: fmt.Sprintf("a pattern of more than %d letters", maxText)}
 	}
-	program, times := len(pattern), 1
-	for _, number := range repetition.FindAllString(pattern, -1) {
-		n, _ := strconv.Atoi(number)
-		times = min(times*max(n, 1), 1000)
+	program := max(1, len(pattern)) // the builtin refuses what does not parse
+	if parsed, err := syntax.Parse(pattern, syntax.Perl); err == nil {
+		program = instructions(parsed)
 	}
-	return cost{work: (text + 1) * program * times}
+	if program > maxProgram {
+		return cost{refusal: fmt.Sprintf("a pattern of more than %d instructions once its repetitions are written out", maxProgram)}
+	}
+	return cost{work: (text + 1) * program}
 }
 
-var repetition = regexp.MustCompile(`[0-9]+`)
+// instructions is about how many an expression compiles to, and never none. It is
+// counted and not compiled, since to compile 4,096 letters can take seconds and 600 MiB.
+func instructions(re *syntax.Regexp) int {
+	parts := 0
+	for _, sub := range re.Sub {
+		parts += instructions(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat:
+		return max(1, parts)
+	case syntax.OpAlternate:
+		return parts + len(re.Sub) - 1
+	case syntax.OpRepeat: // x{2,4} is xx(x(x)?)?, and x{2,} is xx+
+		return 2 + max(re.Min, 1)*parts + max(re.Max-re.Min, 0)*(parts+1)
+	case syntax.OpCapture, syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
+		return parts + 2
+	}
+	return 1
+}
 
 func findCost(pattern string, text int) cost {
 	c := regexCost(pattern, text)

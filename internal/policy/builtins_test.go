@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp/syntax"
 	"runtime"
 	"slices"
 	"strings"
@@ -263,11 +264,17 @@ func TestBoundedCalls(t *testing.T) {
 		{"a number of a billion digits", "1e5000 + 1 > 3", "plus: a number of more than 4096 digits"},
 		{"YAML whose aliases multiply", "yaml.unmarshal(concat(\"\", [x | some _ in numbers.range(1, 20); x := \"- *a\\n\"])) != 3", "yaml.unmarshal: YAML with more than 10 aliases"},
 		{"a long pattern", `regex.match(sprintf("%5000d", [1]), "a")`, "regex.match: a pattern of more than 4096 letters"},
+		{"a pattern that is long once it is compiled", `regex.match(sprintf("(%070d){1000}", [1]), "a")`, "regex.match: a pattern of more than 65536 instructions"},
+		{"a pattern and a text that are too much together", `regex.match("([a-z]{1,99}[0-9]){9}", sprintf("%9999d", [1]))`, "regex.match: would take too much work"},
+		{"a search in a long text for one", `indexof(sprintf("%99999d", [1]), sprintf("%400d", [2])) > 3`, "indexof: would take too much work"},
+		{"a result that takes more than the steps there are", "count(numbers.range(1, 450000)) > 3", "numbers.range: would take too much work"},
 
 		{"formats that people write", `sprintf("%s has %d of %5.2f %v %q %% [%-10s]", ["a", 1, 1.5, {"a": [1]}, "x", "y"]) != ""`, ""},
 		{"shifts that people write", "bits.lsh(1, 30) > 3", ""},
 		{"globs that people write", `glob.match("*-{a,b}.*", ["."], "x-a.y")`, ""},
 		{"patterns that people write", "regex.match(`^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63}){0,4}$`, \"a.example.com\")", ""},
+		{"image names, in a loop", "count([1 | some _ in numbers.range(1, 100); regex.match(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+:[0-9]+\\.[0-9]+$`, \"registry-eu/storefront:12.3\")]) == 100", ""},
+		{"an annotation of 600 letters", "not regex.match(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+:[0-9]+\\.[0-9]+$`, sprintf(\"%0600d\", [1]))", ""},
 		{"quantities", `units.parse_bytes("1.5Gi") > units.parse("500m")`, ""},
 		{"replacements", `replace("a-b-c", "-", ".") == "a.b.c"`, ""},
 		{"numbers", "to_number(\"12\") * 1e9 > 1.5e10 - 1e308", ""},
@@ -286,6 +293,30 @@ func TestBoundedCalls(t *testing.T) {
 				t.Errorf("want %q, got %v", test.want, verdict.Err)
 			}
 		})
+	}
+}
+
+// TestInstructions: what a pattern is counted as is what it compiles to, or a little
+// more.
+func TestInstructions(t *testing.T) {
+	for _, pattern := range []string{
+		"", "a", "abc", ".*", "^$", "a|b", "abc|abd|x", "(a|bc)?d+", "[a-z0-9]+", `\pL+`, "(?i)name", "(?:)*", "(?:a*)*",
+		`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+:[0-9]+\.[0-9]+$`, `^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,4}$`,
+		"a{0}", "a{3}", "a{3,}", "a{0,}", "a{0,1}", "(ab){2,5}", "(.{1,100}){10}b", "((a{5}b){5}c){5,}", "(?:a{0,9}){0,9}", strings.Repeat("(a|aa)*", 100),
+	} {
+		parsed, err := syntax.Parse(pattern, syntax.Perl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := instructions(parsed)
+		program, err := syntax.Compile(parsed.Simplify())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const around = 2 // the program fails first and matches last
+		if want := len(program.Inst) - around; got < want || got > 2*want+4 {
+			t.Errorf("%q: counted %d, compiled %d", pattern, got, want)
+		}
 	}
 }
 
