@@ -17,7 +17,7 @@ import (
 
 // Explain evaluates one input and says of every verb rule whether it gave a
 // reason and, if not, at which line it stopped and what the input held there.
-// What print wrote comes last.
+// What print wrote comes last. Nothing is told once an evaluation was left behind.
 func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error) {
 	value, err := inputValue(input)
 	if err != nil {
@@ -50,6 +50,10 @@ func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error)
 		_, err = patient.evaluate(ctx, q, value, rego.EvalQueryTracer(story), rego.EvalRuleIndexing(false),
 			rego.EvalEarlyExit(false), rego.EvalPrintHook(topdown.NewPrintHook(&printed)))
 		failed = append(failed, err)
+		if errors.Is(err, drift.ErrRunaway) || err != nil && ctx.Err() != nil {
+			// The evaluation may still run, and write into story and printed.
+			return out.String(), errors.Join(failed...)
+		}
 	}
 	if asked == 0 {
 		out.WriteString("\nno policy defines any verb\n")
