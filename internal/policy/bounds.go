@@ -145,7 +145,7 @@ var bounds = map[string]func(arguments) cost{
 	"strings.replace_n":                replaceNCost,
 	"regex.match":                      func(a arguments) cost { return regexCost(a.text(0), len(a.text(1))) },
 	"regex.is_valid":                   func(a arguments) cost { return regexCost(a.text(0), 0) },
-	"regex.split":                      func(a arguments) cost { return regexCost(a.text(0), len(a.text(1))) },
+	"regex.split":                      func(a arguments) cost { return regexSplitCost(a.text(0), len(a.text(1))) },
 	"regex.find_n":                     func(a arguments) cost { return findCost(a.text(0), len(a.text(1))) },
 	"regex.replace":                    regexReplaceCost,
 	"numbers.range":                    rangeCost,
@@ -277,6 +277,13 @@ func instructions(re *syntax.Regexp) int {
 func findCost(pattern string, text int) cost {
 	c := regexCost(pattern, text)
 	c.result = (text + 1) * (strings.Count(pattern, "(") + 1) * 16
+	return c
+}
+
+// regexSplitCost: what matches nothing splits between all letters.
+func regexSplitCost(pattern string, text int) cost {
+	c := regexCost(pattern, text)
+	c.result = 24 * (text + 1)
 	return c
 }
 

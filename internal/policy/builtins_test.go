@@ -267,6 +267,7 @@ func TestBoundedCalls(t *testing.T) {
 		{"a pattern that is long once it is compiled", `regex.match(sprintf("(%070d){1000}", [1]), "a")`, "regex.match: a pattern of more than 65536 instructions"},
 		{"a pattern and a text that are too much together", `regex.match("([a-z]{1,99}[0-9]){9}", sprintf("%9999d", [1]))`, "regex.match: would take too much work"},
 		{"a search in a long text for one", `indexof(sprintf("%99999d", [1]), sprintf("%400d", [2])) > 3`, "indexof: would take too much work"},
+		{"a split into letters", `count(regex.split("", sprintf("%500000d", [1]))) > 3`, "regex.split: would make more than 8 MiB"},
 		{"a result that takes more than the steps there are", "count(numbers.range(1, 450000)) > 3", "numbers.range: would take too much work"},
 
 		{"formats that people write", `sprintf("%s has %d of %5.2f %v %q %% [%-10s]", ["a", 1, 1.5, {"a": [1]}, "x", "y"]) != ""`, ""},
@@ -275,6 +276,7 @@ func TestBoundedCalls(t *testing.T) {
 		{"patterns that people write", "regex.match(`^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63}){0,4}$`, \"a.example.com\")", ""},
 		{"image names, in a loop", "count([1 | some _ in numbers.range(1, 100); regex.match(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+:[0-9]+\\.[0-9]+$`, \"registry-eu/storefront:12.3\")]) == 100", ""},
 		{"an annotation of 600 letters", "not regex.match(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+:[0-9]+\\.[0-9]+$`, sprintf(\"%0600d\", [1]))", ""},
+		{"splits that people write", `count(regex.split(", *", "a, b,c")) == 3`, ""},
 		{"quantities", `units.parse_bytes("1.5Gi") > units.parse("500m")`, ""},
 		{"replacements", `replace("a-b-c", "-", ".") == "a.b.c"`, ""},
 		{"numbers", "to_number(\"12\") * 1e9 > 1.5e10 - 1e308", ""},
