@@ -54,13 +54,18 @@ type servedKind struct {
 
 // childAnswer is the outcome of a request, after its objects.
 type childAnswer struct {
-	Rendered drift.Rendered // without Objects
+	Rendered drift.Rendered // without Objects and Secrets
+	Secrets  []secretBytes  // Rendered.Secrets
 	Objects  int
 	Err      *wireError
 	// NeedsOwn says that the app would change the process for those after it:
 	// nothing was rendered.
 	NeedsOwn bool
 }
+
+// secretBytes is a drift.SecretValue. JSON keeps the bytes of a []byte; of a string
+// it replaces those that are no UTF-8, and the redactor would look for another text.
+type secretBytes struct{ Key, Value []byte }
 
 // IsChild says whether a process was started, with these arguments, to render.
 func IsChild(args []string) bool { return len(args) > 0 && args[0] == childVerb }
@@ -207,8 +212,12 @@ func (s *server) answer(payload []byte) (childAnswer, []drift.Object) {
 		return childAnswer{Err: toWire(err)}, nil
 	}
 	objects := rendered.Objects
-	rendered.Objects = nil
-	return childAnswer{Rendered: rendered, Objects: len(objects)}, objects
+	answer := childAnswer{Rendered: rendered, Objects: len(objects)}
+	for _, secret := range rendered.Secrets {
+		answer.Secrets = append(answer.Secrets, secretBytes{[]byte(secret.Key), []byte(secret.Value)})
+	}
+	answer.Rendered.Objects, answer.Rendered.Secrets = nil, nil
+	return answer, objects
 }
 
 // at tells the parent which file is worked on, at once: whatever kills the process

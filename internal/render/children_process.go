@@ -200,6 +200,9 @@ func (t *conversation) done(payload []byte, objects []drift.Object) outcome {
 		return outcome{died: true, err: broken(errEncoding)}
 	}
 	answer.Rendered.Objects = objects
+	for _, secret := range answer.Secrets {
+		answer.Rendered.Secrets = append(answer.Rendered.Secrets, drift.SecretValue{Key: string(secret.Key), Value: string(secret.Value)})
+	}
 	return outcome{rendered: answer.Rendered}
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,6 +88,26 @@ func TestChildrenRenderTheSame(t *testing.T) {
 				t.Errorf("the error (-here +there):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a Secret that was left out holds need not be text; the redactor has to know
+// its very bytes.
+func TestBinarySecretsSurviveThePipe(t *testing.T) {
+	const value = "\xff\xfe\x00\x80\xc3(CANARY\xf0\x9f"
+	stored := base64.StdEncoding.EncodeToString([]byte(value))
+	children := newChildren(t, ChildOptions{Count: 1})
+	tree := files("app/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {keystore: "+stored+"}")
+	rendered, err := children.Render(t.Context(), request(tree, shop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rendered.Secrets) != 1 || rendered.Secrets[0] != (drift.SecretValue{Key: "keystore", Value: value}) {
+		t.Errorf("%d values, and not the Secret's own", len(rendered.Secrets))
+	}
+	said := drift.Redactor{}.WithValues(rendered.Secrets...).String("cannot read the store " + stored + " of the app")
+	if strings.Contains(said, stored) || !strings.Contains(said, drift.Redacted) {
+		t.Errorf("the value in base64 is told: %q", said)
 	}
 }
 
