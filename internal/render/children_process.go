@@ -148,8 +148,15 @@ type conversation struct {
 	place   lastFile
 }
 
-// hold asks for a render and answers questions until it is there.
-func (t *conversation) hold(request []byte) outcome {
+// hold asks for a render and answers questions until it is there. The checkout is
+// read in it, by code that may panic on what a repository holds: that is the app's
+// failure, of which only the type is told, as the value may quote a file.
+func (t *conversation) hold(request []byte) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = outcome{died: true, err: fmt.Errorf("reading the app's files panicked (%T)", p)}
+		}
+	}()
 	if err := writeFrame(t.child.in, frameRender, request); err != nil {
 		return outcome{died: true}
 	}

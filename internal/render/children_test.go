@@ -176,6 +176,32 @@ func TestErrorsOfTheCheckoutSurviveThePipe(t *testing.T) {
 	}
 }
 
+// panicking is a file system that cannot stand one of its files.
+type panicking struct{ fs.FS }
+
+func (p panicking) Open(name string) (fs.File, error) {
+	if path.Base(name) == "a.yaml" {
+		panic(&ownError{7})
+	}
+	return p.FS.Open(name)
+}
+
+// A checkout that panics is read in a goroutine of its own: its panic must not end
+// the process, and is not quoted.
+func TestPanicsOfTheCheckoutCostTheirOwnApp(t *testing.T) {
+	children := newChildren(t, ChildOptions{Count: 1})
+	tree := files("app/a.yaml", configMap("a"))
+	for _, reason := range []string{"in a new child", "in a child that rendered before"} {
+		_, err := children.Render(t.Context(), request(panicking{tree}, shop))
+		if told(err).Stage != stage || !strings.HasSuffix(err.Error(), "panicked (*render.ownError)") {
+			t.Errorf("%s: error %v, want the type of the panic", reason, err)
+		}
+		if rendered, err := children.Render(t.Context(), request(tree, shop)); err != nil || len(rendered.Objects) != 1 {
+			t.Errorf("%s: after it: %d objects, %v", reason, len(rendered.Objects), err)
+		}
+	}
+}
+
 // slow is what is said of a render that was killed for its time.
 const slow = "did not finish in time"
 
