@@ -121,7 +121,11 @@ func (c *Children) render(ctx context.Context, request drift.RenderRequest) (dri
 	alone := false
 	for {
 		out := c.try(ctx, request, alone)
-		if again := out.needsOwn || out.died && !out.fresh; !again || alone || ctx.Err() != nil {
+		again := out.needsOwn || out.died && !out.fresh
+		switch {
+		case out.needsOwn && ctx.Err() != nil: // without an error of its own
+			return drift.Rendered{}, tooSlow(context.Cause(ctx), false)
+		case !again || alone || ctx.Err() != nil:
 			return out.rendered, out.err
 		}
 		alone = true

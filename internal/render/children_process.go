@@ -116,7 +116,7 @@ func (c *child) kill() {
 func (c *child) render(ctx context.Context, request drift.RenderRequest, alone bool, options ChildOptions) outcome {
 	fresh := !c.used
 	c.used = true
-	talk := &conversation{child: c, options: options,
+	talk := &conversation{child: c, options: options, alone: alone,
 		files: &checkoutFiles{fsys: request.Checkout.FS, limits: options.Limits}}
 	payload, err := writeRequest(request, alone)
 	if err != nil {
@@ -144,6 +144,7 @@ func (c *child) render(ctx context.Context, request drift.RenderRequest, alone b
 type conversation struct {
 	child   *child
 	options ChildOptions
+	alone   bool // the child is the app's own
 	files   *checkoutFiles
 	place   lastFile
 }
@@ -198,6 +199,9 @@ func (t *conversation) done(payload []byte, objects []drift.Object) outcome {
 		return outcome{died: true, err: broken(errEncoding)}
 	}
 	if answer.NeedsOwn {
+		if t.alone { // nothing more can be given, and an empty render is no answer
+			return outcome{died: true, err: broken(errEncoding)}
+		}
 		return outcome{needsOwn: true}
 	}
 	if answer.Err != nil {

@@ -375,6 +375,28 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// over is a context whose end nobody hears of who does not ask.
+type over struct{ context.Context }
+
+func (over) Err() error { return context.Canceled }
+
+// An app that wants a child of its own was not rendered by the first: where it gets no
+// other, that is an error, and never a render without objects.
+func TestNothingRenderedIsAnError(t *testing.T) {
+	children := newChildren(t, ChildOptions{Count: 1})
+	rendered, err := children.render(over{t.Context()}, request(polluted(), shop))
+	if !errors.Is(err, context.Canceled) || len(rendered.Objects) != 0 {
+		t.Errorf("out of time: %d objects, %v", len(rendered.Objects), err)
+	}
+	for _, alone := range []bool{false, true} {
+		talk := &conversation{alone: alone}
+		out := talk.done([]byte(`{"NeedsOwn": true}`), nil)
+		if out.needsOwn == alone || (out.err != nil) != alone || out.died != alone {
+			t.Errorf("alone %v: asks for another child %v, %v", alone, out.needsOwn, out.err)
+		}
+	}
+}
+
 // A child that rendered something before may have died of that: the app is rendered
 // once more.
 func TestAppsOfADeadChildAreRenderedAgain(t *testing.T) {
