@@ -17,10 +17,12 @@ import (
 // take the defaults.
 type ChildOptions struct {
 	Options
-	// Count is how many children render at once; default the processors', from 2 to 4.
+	// Count is how many children there may be; default the processors', from 2 to 4,
+	// or fewer where the container's memory is short.
 	Count int
 	// Memory is what one child may take, in bytes: on Linux a hard limit. By default
-	// the children share three quarters of the container's, or have 1 GiB each.
+	// the children share half of the container's, and the other half is this process's;
+	// or they have 1 GiB each.
 	Memory int64
 	// Time bounds one render; default 2 minutes. It is also at most half of what the
 	// caller's context leaves, so that a render that waits for a hanging one still has
@@ -47,6 +49,7 @@ type Children struct {
 
 	mu     sync.Mutex
 	idle   []*child // the last used one last
+	busy   int      // children that render, or whose end is awaited
 	all    sync.WaitGroup
 	closed bool
 }
@@ -70,11 +73,11 @@ func (o ChildOptions) withDefaults() ChildOptions {
 	if limit := debug.SetMemoryLimit(-1); limit < 1<<50 { // GOMEMLIMIT, as the chart sets it
 		available = limit
 	}
-	available = available / 4 * 3
+	available /= 2
 	if o.Count <= 0 {
 		o.Count = min(max(runtime.GOMAXPROCS(0), 2), 4)
 		if available > 0 {
-			o.Count = min(o.Count, max(int(available/fairMemory), 2))
+			o.Count = min(o.Count, max(int(available/fairMemory), min(int(available/leastMemory), 2), 1))
 		}
 	}
 	if o.Memory <= 0 {
@@ -147,13 +150,12 @@ func (c *Children) try(ctx context.Context, request drift.RenderRequest, alone b
 		return outcome{err: err}
 	}
 	out := worker.render(ctx, request, alone, c.options)
-	if out.died || alone || !c.keep(worker) {
-		worker.kill()
-	}
+	c.release(worker, !out.died && !alone)
 	return out
 }
 
-// worker is a child to render with.
+// worker is a child to render with, to be released. Before another one is started,
+// idle ones end, so that there are never more than Count: the caller holds a slot.
 func (c *Children) worker(ctx context.Context, fresh bool) (*child, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,29 +166,41 @@ func (c *Children) worker(ctx context.Context, fresh bool) (*child, error) {
 		worker := c.idle[len(c.idle)-1]
 		c.idle = c.idle[:len(c.idle)-1]
 		if worker.lives() {
+			c.busy++
 			return worker, nil
 		}
+		worker.kill()
 	}
 	if ctx.Err() != nil {
 		return nil, tooSlow(context.Cause(ctx), false)
+	}
+	for len(c.idle) > 0 && len(c.idle)+c.busy >= c.options.Count {
+		c.idle[0].kill()
+		c.idle = c.idle[1:]
 	}
 	c.all.Add(1)
 	worker, err := start(c.options, c.part, c.all.Done)
 	if err != nil {
 		return nil, fmt.Errorf("starting a process to render in: %w", err)
 	}
+	c.busy++
 	return worker, nil
 }
 
-// keep puts a child aside for the next app.
-func (c *Children) keep(worker *child) bool {
+// release puts a child aside for the next app, or ends it.
+func (c *Children) release(worker *child, keep bool) {
+	if !keep {
+		worker.kill() // and nobody waits for that
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return false
+	c.busy--
+	switch {
+	case keep && c.closed:
+		worker.kill()
+	case keep:
+		c.idle = append(c.idle, worker)
 	}
-	c.idle = append(c.idle, worker)
-	return true
 }
 
 // Close ends all children and waits for their end. Renders under way end with their

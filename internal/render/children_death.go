@@ -100,7 +100,7 @@ func (c *crash) of() cause {
 
 const (
 	memoryHint = "look for a text or a list that grows in a loop; if the app is really that large, split it, " +
-		"or raise the container's memory limit, of which renders get three quarters"
+		"or raise the container's memory limit, of which renders get half"
 	stackHint = "look for an include, tpl, toYaml or merge of something that contains itself"
 	crashHint = "`helm template` or `kustomize build` in that folder may show the same; it is a bug of the library, or of Killick"
 	killHint  = "the kernel kills when the container's memory is used up: raise its memory limit, or look for what grows without end"

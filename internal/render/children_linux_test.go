@@ -1,23 +1,24 @@
 package render
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// onlyChild is the process id of this process's one child that renders.
-func onlyChild(t *testing.T) int {
+// livingChildren are the process ids of this process's children.
+func livingChildren(t *testing.T) (found []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
 	for _, stat := range stats {
 		data, err := os.ReadFile(stat)
 		if err != nil {
@@ -30,15 +31,66 @@ func onlyChild(t *testing.T) int {
 		if len(fields) < 2 || fields[0] == "Z" || fields[1] != strconv.Itoa(os.Getpid()) {
 			continue
 		}
-		found, err = strconv.Atoi(pid)
+		child, err := strconv.Atoi(pid)
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if found == 0 {
-		t.Error("this process has no child")
+		found = append(found, child)
 	}
 	return found
+}
+
+// onlyChild is the process id of this process's one child that renders.
+func onlyChild(t *testing.T) int {
+	t.Helper()
+	found := livingChildren(t)
+	if len(found) != 1 {
+		t.Errorf("this process has %d children, want one", len(found))
+		return 0
+	}
+	return found[0]
+}
+
+// Idle children count: one that an app needs for itself takes the place of an idle
+// one, or the children would have more than their share of the container's memory.
+func TestChildrenNeverExceedTheirCount(t *testing.T) {
+	children := newChildren(t, ChildOptions{Count: 2})
+	var both, group sync.WaitGroup
+	both.Add(2)
+	for range 2 { // each renders while the other does: two processes
+		tree := &whenRead{FS: files("app/a.yaml", configMap("a")), name: "app/a.yaml", read: func() { both.Done(); both.Wait() }}
+		group.Go(func() {
+			if _, err := children.Render(t.Context(), request(tree, shop)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if len(children.idle) != 2 {
+		t.Fatalf("%d idle children, want two", len(children.idle))
+	}
+	most := 0
+	counted := counting{polluted(), func() { most = max(most, len(livingChildren(t))) }}
+	if _, err := children.Render(t.Context(), request(counted, shop)); err != nil {
+		t.Fatal(err)
+	}
+	if most == 0 || most > 2 {
+		t.Errorf("%d children at once, want at most two", most)
+	}
+	if children.busy != 0 {
+		t.Errorf("%d children are busy after the last render", children.busy)
+	}
+}
+
+// counting calls a function whenever something is opened.
+type counting struct {
+	fs.FS
+	count func()
+}
+
+func (c counting) Open(name string) (fs.File, error) {
+	c.count()
+	return c.FS.Open(name)
 }
 
 // A child has nothing that its parent has: no environment, no open file, no folder;

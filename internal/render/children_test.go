@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +90,33 @@ func TestChildrenRenderTheSame(t *testing.T) {
 				t.Errorf("the error (-here +there):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Half of the memory is the parent's, which holds every app's objects.
+func TestMemoryOfChildren(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	for _, c := range []struct {
+		reason     string
+		limit      int64
+		count      int
+		wantCount  int
+		wantMemory int64
+	}{
+		{"the chart's default", 1 << 30, 0, 2, 256 << 20},
+		{"more memory, more of them", 2 << 30, 0, 4, 256 << 20},
+		{"a child has a bound also where there is plenty", 64 << 30, 0, 4, 1 << 30},
+		{"smaller ones before fewer", 600 << 20, 0, 2, 150 << 20},
+		{"fewer where two have no place", 400 << 20, 0, 1, 200 << 20},
+		{"the least that a child can do with", 128 << 20, 0, 1, 128 << 20},
+		{"a count that was asked for", 1 << 30, 4, 4, 128 << 20},
+	} {
+		debug.SetMemoryLimit(c.limit)
+		got := ChildOptions{Count: c.count}.withDefaults()
+		if got.Count != c.wantCount || got.Memory != c.wantMemory {
+			t.Errorf("%s: %d of %s, want %d of %s", c.reason, got.Count, size(got.Memory), c.wantCount, size(c.wantMemory))
+		}
 	}
 }
 
