@@ -20,6 +20,7 @@ import (
 type child struct {
 	process *os.Process
 	in      io.WriteCloser
+	pipe    *os.File // its standard output
 	out     *bufio.Reader
 	told    *crash        // what it said of its end
 	ended   chan struct{} // closed once it was waited for
@@ -56,20 +57,25 @@ func start(options ChildOptions, part int, ended func()) (*child, error) {
 	command.Dir = "/"
 	command.Stderr = c.told
 	command.WaitDelay = time.Second
-	in, err := command.StdinPipe()
-	if err == nil {
-		var out io.ReadCloser
-		out, err = command.StdoutPipe()
-		c.in, c.out = in, bufio.NewReaderSize(out, 64<<10)
-	}
-	if err != nil {
+	if c.in, err = command.StdinPipe(); err != nil {
 		ended()
 		return nil, err
 	}
+	// Not StdoutPipe, which Wait closes: what a child said before its end would be lost.
+	var output *os.File
+	if c.pipe, output, err = os.Pipe(); err != nil {
+		_ = c.in.Close()
+		ended()
+		return nil, err
+	}
+	c.out, command.Stdout = bufio.NewReaderSize(c.pipe, 64<<10), output
 	tie(command)
 	started := make(chan error)
 	go c.attend(command, started, ended)
-	if err := <-started; err != nil {
+	err = <-started
+	_ = output.Close() // the child has its own
+	if err != nil {
+		_ = c.pipe.Close()
 		return nil, err
 	}
 	c.process = command.Process
@@ -105,10 +111,12 @@ func (c *child) lives() bool {
 	}
 }
 
-// kill ends the process and waits for its end.
+// kill ends the process and waits for its end. Whoever reads what it says is told
+// that the pipe is closed.
 func (c *child) kill() {
 	_ = c.process.Kill() // or it has ended
 	<-c.ended
+	_ = c.pipe.Close()
 }
 
 // render has the child render one app. When it returns without an answer, the child

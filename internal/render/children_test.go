@@ -442,6 +442,23 @@ func TestAppsOfADeadChildAreRenderedAgain(t *testing.T) {
 	}
 }
 
+// What a child said before it ended is read also when its end was noticed first.
+func TestAnswersOutliveTheirChild(t *testing.T) {
+	worker, err := start(ChildOptions{}.withDefaults(), partObjects, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worker.kill()
+	if err := writeFrame(worker.in, frameRender, []byte("no request")); err != nil {
+		t.Fatal(err)
+	}
+	<-worker.ended // by itself: it has nothing to do
+	kind, payload, err := readFrame(worker.out)
+	if kind != frameDone || err != nil || !strings.Contains(string(payload), "reading the request") {
+		t.Errorf("frame %c, %q, %v, want the answer", kind, payload, err)
+	}
+}
+
 // A child ends when its parent does, also in the middle of a render.
 func TestChildrenEndWithTheirParent(t *testing.T) {
 	self, err := os.Executable()
