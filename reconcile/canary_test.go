@@ -54,7 +54,7 @@ func forms(value string) map[string]string {
 	return map[string]string{
 		"plain": value, "lower case": strings.ToLower(value), "upper case": strings.ToUpper(value),
 		"base64": b64(value), "base64 of more": b64("user:" + value + " and more"), "hex": hex.EncodeToString([]byte(value)),
-		"query": url.QueryEscape(value), "Go": strconv.Quote(value), "bytes": fmt.Sprint([]byte(value)),
+		"query": url.QueryEscape(value), "Go": strconv.Quote(value), "bytes": fmt.Sprintf("%d", []byte(value)),
 	}
 }
 

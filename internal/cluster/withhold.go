@@ -21,7 +21,7 @@ func withhold(id drift.ID, err error) error {
 	}
 	text := err.Error()
 	for _, part := range chain(err) {
-		switch said := part.(type) {
+		switch said := part.(type) { //nolint:errorlint // chain has unwrapped it already
 		case *drift.Refusal:
 			text = strings.ReplaceAll(text, said.Error(), said.Kind.Error()+": "+tellable(said.Message, said.Causes))
 		case *apierrors.StatusError:
@@ -66,7 +66,7 @@ func (w *withheld) As(target any) bool {
 // chain are an error and all that it wraps.
 func chain(err error) []error {
 	all := []error{err}
-	switch wrapping := err.(type) {
+	switch wrapping := err.(type) { //nolint:errorlint // this is what unwraps
 	case interface{ Unwrap() error }:
 		if inner := wrapping.Unwrap(); inner != nil {
 			all = append(all, chain(inner)...)

@@ -37,7 +37,7 @@ func (c Comparison) clearTheWay(change Change, dry DryPatch) (Change, error) {
 	}
 	w, err := c.wholeOf(change)
 	if err != nil {
-		return change, nil // the comparison has said it
+		return change, nil //nolint:nilerr // the comparison has said it
 	}
 	excluded := w.excluded
 	way := clearing{Comparison: c, whole: w, change: change, dry: dry}

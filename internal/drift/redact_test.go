@@ -89,7 +89,7 @@ var wrappings = map[string]func(string) string{
 	"Go":           func(s string) string { return fmt.Sprintf("%q", s) },
 	"Go, ASCII":    func(s string) string { return fmt.Sprintf("%+q", s) },
 	"Go, a struct": func(s string) string { return fmt.Sprintf("%#v", struct{ Value any }{s}) },
-	"bytes":        func(s string) string { return fmt.Sprint([]byte(s)) },
+	"bytes":        func(s string) string { return fmt.Sprintf("%d", []byte(s)) },
 	"Go's bytes":   func(s string) string { return fmt.Sprintf("%#v", []byte(s)) },
 	"hex pairs":    func(s string) string { return fmt.Sprintf("% x", s) },
 	"HTML":         html.EscapeString,

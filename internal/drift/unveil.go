@@ -240,7 +240,8 @@ func (u *unveiled) bytes(base int) unveiled {
 			i++
 			continue
 		}
-		b, err := uint64(0), error(strconv.ErrSyntax)
+		var b uint64
+		err := strconv.ErrSyntax
 		if end-i <= len("0xff") && digitOf(u.text[i]) >= 0 {
 			b, err = strconv.ParseUint(string(u.text[i:end]), base, 8)
 		}
@@ -273,7 +274,7 @@ func (u *unveiled) base64(start int) unveiled {
 		}
 		letters = letters[:0]
 	}
-	for i := 0; i < len(u.text); i++ {
+	for i := range u.text {
 		switch b := u.text[i]; {
 		case sextet(b) >= 0:
 			letters = append(letters, i)

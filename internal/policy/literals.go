@@ -99,7 +99,7 @@ func (p parts) term(t *ast.Term) int {
 		if head, isVar := value[0].Value.(ast.Var); isVar && !head.Equal(ast.DefaultRootDocument.Value) {
 			return p.term(value[0])
 		}
-		for n := range len(value) {
+		for n := range value {
 			size = max(size, p.rules[value[:n+1].String()])
 		}
 	case ast.Call:

@@ -220,7 +220,7 @@ type checkoutFiles struct {
 
 func (f *checkoutFiles) answer(question []byte) []byte {
 	e := &encoder{buf: []byte{0}}
-	err := error(errFrame)
+	err := errFrame
 	if len(question) > 0 {
 		switch name := string(question[1:]); question[0] {
 		case askStat:
