@@ -130,7 +130,7 @@ func hostileCalls(b *ast.Builtin) [][]*ast.Term {
 	values := make([][]*ast.Term, arity)
 	most := 0
 	for i := range values {
-		declared := types.Type(types.A)
+		declared := types.A
 		if i < b.Decl.Arity() {
 			declared = b.Decl.FuncArgs().Args[i]
 		}
