@@ -149,7 +149,12 @@ func (s *server) serve(reader io.Reader) int {
 				return 0
 			case frame.err != nil:
 				return 1
-			case frame.kind == frameRender && !busy:
+			case frame.kind == frameRender:
+				// The parent asks once it has the answer before, which may be
+				// earlier than the render before has said here that it ended.
+				if busy && <-s.done != nil {
+					return 1
+				}
 				busy = true
 				idle.Stop()
 				go func() { s.done <- s.render(frame.payload) }()
