@@ -126,8 +126,8 @@ func container(id drift.ID) bool {
 func pruneFacts(request Request, apps []app, a app, now time.Time) drift.PruneFacts {
 	facts := drift.PruneFacts{
 		App: a.config, Now: now, Inventory: a.inventory, Incomplete: a.incomplete, Guards: request.Guards,
-		StateNamespace: request.StateNamespace,
-		Wanted:         map[drift.ID]string{}, Desired: map[string]bool{},
+		Own:    request.own(),
+		Wanted: map[drift.ID]string{}, Desired: map[string]bool{},
 	}
 	for _, other := range apps {
 		if other.err != nil && other.config.Name != a.config.Name {

@@ -9,12 +9,12 @@ import (
 
 // PruneFacts are what the guards of SAFETY.md look at for one app.
 type PruneFacts struct {
-	App            App
-	Now            time.Time
-	Inventory      Inventory
-	Incomplete     []string // why the app is not complete (P2)
-	Guards         Guards
-	StateNamespace string
+	App        App
+	Now        time.Time
+	Inventory  Inventory
+	Incomplete []string // why the app is not complete (P2)
+	Guards     Guards
+	Own        Installation // what Killick itself runs on
 	// Unknown are apps whose desired set is not known in this run (P7).
 	Unknown []string
 	// Wanted maps objects that other apps want to the app that wants them.
@@ -133,7 +133,7 @@ func refuseOwnership(facts PruneFacts, live map[string]any) []string {
 	case !own.LabelOwned:
 		refused = append(refused, "P4: its part-of label was not written by field manager "+FieldManager+
 			"; delete the object by hand, or remove the label to release it")
-	case own.PartOf != ApplySetID(facts.App.Name, facts.StateNamespace):
+	case own.PartOf != ApplySetID(facts.App.Name, facts.Own.StateNamespace):
 		refused = append(refused, "P4: its part-of label names another ApplySet ("+own.PartOf+")")
 	}
 	if own.Controlled {
@@ -179,8 +179,10 @@ func refuseProtected(facts PruneFacts, id ID, live map[string]any) []string {
 	if strings.HasPrefix(namespace, "kube-") {
 		refused = append(refused, "P6: system namespace")
 	}
-	if namespace != "" && (namespace == facts.StateNamespace || namespace == facts.StateNamespace+approvalNamespaceTail) {
+	if facts.Own.lives(namespace) {
 		refused = append(refused, "P6: Killick's own namespace")
+	} else if why := facts.Own.Owns(id, live); why != "" {
+		refused = append(refused, "P6: "+why)
 	}
 	entry, _ := entryOf(facts.Inventory, id)
 	if mark := KeepMark(live); mark != "" {

@@ -26,7 +26,7 @@ func prunable(t testing.TB, manifest string, edit func(*PruneFacts, *Step)) (Pru
 	step := Step{App: "storefront", Observation: Observation{ID: object.ID, State: Present, Live: s.live},
 		Change: Change{ID: object.ID, Version: object.Version, Type: Extra, Cause: CauseGit, UID: testUID, Ownership: Ownership{Tracked: true}}}
 	facts := PruneFacts{
-		App: App{Name: "storefront"}, Now: testStart, StateNamespace: testState,
+		App: App{Name: "storefront"}, Now: testStart, Own: Installation{StateNamespace: testState},
 		Inventory: Inventory{Known: true, Entries: []Entry{{ID: object.ID, Version: object.Version, UID: testUID}, {ID: ID{Kind: "ConfigMap", Namespace: "storefront", Name: "other"}, Version: "v1", UID: "u2"}}},
 		Occupied:  map[ID]string{},
 	}
@@ -269,6 +269,11 @@ func TestP6(t *testing.T) {
 		{name: "our own namespace", reason: "what stands beside Killick's state", manifest: with(t, configMapYAML, "namespace: storefront", "namespace: killick"), want: "Killick's own namespace",
 			edit: unprotecting("ConfigMap")},
 		{name: "the approvals", reason: "approvals are Killick's state, too", manifest: with(t, configMapYAML, "namespace: storefront", "namespace: killick-approvals"), want: "Killick's own namespace"},
+		{name: "the account's namespace", reason: "it may be another than the state's", manifest: with(t, configMapYAML, "namespace: storefront", "namespace: ops"), want: "Killick's own namespace",
+			edit: func(f *PruneFacts, _ *Step) { f.Own.Account = accountPrefix + "ops:deployer" }},
+		{name: "a right of Killick's own account", reason: "an earlier version may have applied it, and runs need it", want: "a binding of Killick's own account ops/deployer",
+			manifest: "{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {namespace: storefront, name: b}, subjects: [{kind: ServiceAccount, namespace: ops, name: deployer}]}",
+			edit:     func(f *PruneFacts, _ *Step) { f.Own.Account = accountPrefix + "ops:deployer" }},
 	})
 	for mark, value := range map[string]string{
 		"helm.sh/resource-policy": "keep", "argocd.argoproj.io/sync-options": "Prune=false", "kustomize.toolkit.fluxcd.io/prune": "disabled",
@@ -475,7 +480,8 @@ func TestPruneNeedsProof(t *testing.T) {
 		},
 		"P6": {
 			func(f *PruneFacts, s *Step) { f.Occupied = map[ID]string{s.Change.ID: "it holds something"} },
-			func(f *PruneFacts, s *Step) { f.StateNamespace, f.App.Name = s.Change.ID.Namespace, "storefront" },
+			func(f *PruneFacts, s *Step) { f.Own.StateNamespace = s.Change.ID.Namespace },
+			func(f *PruneFacts, s *Step) { f.Own.Account = accountPrefix + s.Change.ID.Namespace + ":killick" },
 			func(_ *PruneFacts, s *Step) {
 				metadata(s.Observation.Live)["annotations"] = map[string]any{"helm.sh/resource-policy": "keep"}
 			},

@@ -28,6 +28,13 @@ func (i Installation) account() (namespace, name string) {
 	return namespace, name
 }
 
+// lives says whether a namespace is Killick's: that of its state, of its approvals or of
+// its account.
+func (i Installation) lives(namespace string) bool {
+	home, _ := i.account()
+	return namespace != "" && slices.Contains([]string{home, i.StateNamespace, i.StateNamespace + approvalNamespaceTail}, namespace)
+}
+
 // named says whether a name is one that the chart gives to its objects.
 func (i Installation) named(name string) bool {
 	return slices.ContainsFunc(append([]string{"killick"}, i.Names...), func(own string) bool {
