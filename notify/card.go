@@ -68,6 +68,7 @@ type mark struct{ emoji, text string }
 var (
 	markFailed    = mark{"🔥", "✗"}
 	markAttention = mark{"⚠️", "!"}
+	markReplaced  = mark{"♻️", "±"}
 	markHealed    = mark{"🛠️", "~"}
 	markPruned    = mark{"🗑️", "-"}
 	markSynced    = mark{"🚀", "+"}
@@ -76,7 +77,7 @@ var (
 )
 
 func (c class) mark() mark {
-	return [...]mark{markFailed, markAttention, markHealed, markPruned, markSynced}[c]
+	return [...]mark{markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced}[c]
 }
 
 // tally counts findings by class in words: "1 failed, 2 need attention".
@@ -85,7 +86,7 @@ func tally(list []finding) string {
 	for _, f := range list {
 		counts[f.class]++
 	}
-	words := [...]string{"failed", "need attention", "healed", "pruned", "synced"}
+	words := [...]string{"failed", "need attention", replacedVerdict, "healed", "pruned", "synced"}
 	var parts []string
 	for c, n := range counts {
 		switch {
@@ -311,7 +312,7 @@ func countsText(app drift.ReportApp) string {
 		word string
 	}{
 		{counts.InSync, "in sync"}, {counts.Failed, "failed"}, {counts.Alerted, "alert only"},
-		{counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
+		{counts.Replaced, replacedVerdict}, {counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
 		{counts.Ignored, "ignored"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
 	} {
 		if c.n > 0 {
@@ -367,7 +368,7 @@ func appItem(n news, quiet mark) item {
 	entry := item{mark: quiet, head: cut(clean(n.app.Name), 2*nameLimit), verdict: countsText(n.app), group: "in sync"}
 	if len(n.findings) > 0 {
 		worst := n.findings[0]
-		entry.mark, entry.group = worst.class.mark(), [...]string{"with failures", "in need of attention", "healed", "pruned", "synced"}[worst.class]
+		entry.mark, entry.group = worst.class.mark(), [...]string{"with failures", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[worst.class]
 	}
 	if !n.app.Complete {
 		entry.verdict += " · incomplete"

@@ -13,6 +13,7 @@ type class int
 const (
 	failed    class = iota // an action was tried and failed, or what was written is unhealthy
 	attention              // alert only, or an action was held back
+	replaced               // deleted and created again
 	healed
 	pruned
 	synced
@@ -61,6 +62,9 @@ func judge(resource drift.ReportResource) (finding, bool) {
 	switch {
 	case outcome == drift.Failed.String():
 		f.class, f.verdict = failed, action+" failed"
+		if resource.Replace {
+			f.verdict = drift.Replaced + " failed"
+		}
 		if action == drift.AlertOnly.String() || action == drift.Ignore.String() {
 			f.verdict = "could not be judged"
 		}
@@ -73,8 +77,11 @@ func judge(resource drift.ReportResource) (finding, bool) {
 		f.class, f.verdict = attention, "alert only"
 	case outcome == drift.Skipped.String():
 		f.class, f.verdict = attention, action+" held back"
+		if resource.Replace {
+			f.verdict = drift.Replaced + " held back"
+		}
 	default:
-		f.class, f.verdict = done(action)
+		f.class, f.verdict = done(resource)
 		if outcome == drift.Planned.String() {
 			f.verdict = "would be " + f.verdict
 		}
@@ -92,15 +99,20 @@ func judge(resource drift.ReportResource) (finding, bool) {
 	return f, true
 }
 
-func done(action string) (class, string) {
-	switch action {
-	case drift.Prune.String():
+func done(resource drift.ReportResource) (class, string) {
+	switch {
+	case resource.Replace:
+		return replaced, replacedVerdict
+	case resource.Action == drift.Prune.String():
 		return pruned, "pruned"
-	case drift.Sync.String():
+	case resource.Action == drift.Sync.String():
 		return synced, "synced"
 	}
 	return healed, "healed"
 }
+
+// replacedVerdict is what was done about an object that could not be changed in place.
+const replacedVerdict = "deleted and created again"
 
 // nothingToSay holds for an object that is in sync, untouched and listed only
 // for completeness.

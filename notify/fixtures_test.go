@@ -40,6 +40,8 @@ func appOf(name string, resources ...drift.ReportResource) drift.ReportApp {
 		switch {
 		case r.Outcome == "failed":
 			app.Counts.Failed++
+		case r.Replace:
+			app.Counts.Replaced++
 		case r.Action == "alert-only":
 			app.Counts.Alerted++
 		case r.Action == "heal":

@@ -56,6 +56,11 @@ func TestCards(t *testing.T) {
 	heldBack := prunedService("db")
 	heldBack.Outcome = "skipped"
 	heldBack.Refused = []string{"P6: Service shop/db carries the keep annotation helm.sh/resource-policy"}
+	replacedOne := prunedService("api")
+	replacedOne.Drift, replacedOne.Action, replacedOne.Outcome, replacedOne.Replace = "modified", "sync", "applied", true
+	replacedOne.Lost = []string{"cluster IP 10.96.0.7", "load balancer address 192.0.2.7"}
+	replaceHeld := replacedOne
+	replaceHeld.Name, replaceHeld.Outcome = "db", "skipped"
 	first := manyApps(3)
 	for i := range first {
 		first[i].FirstRun = true
@@ -94,6 +99,7 @@ func TestCards(t *testing.T) {
 		{"incomplete", "partial knowledge, suspension and an unknown route are said", reportOf(incomplete), nil, tokenConfig()},
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
 		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},
+		{"replaced", "what is deleted and created again is news, and no quiet rollout", reportOf(appOf("storefront", replacedOne, replaceHeld)), nil, tokenConfig()},
 		{"resolved", "back in sync is short", reportOf(appOf("storefront")), toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
 		{"first-run", "a first run is one digest, quiet apps included", reportOf(first...), nil, tokenConfig()},
 		{"flood", "sixteen apps share one digest", reportOf(manyApps(16)...), nil, tokenConfig()},

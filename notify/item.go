@@ -23,7 +23,7 @@ func findingItem(f finding, markNew bool) item {
 	entry := item{mark: f.class.mark(), head: cut(clean(r.ID().Short()), lineLimit), group: f.verdict,
 		isNew: markNew && f.fresh}
 	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
-	entry.lines = slices.Concat(fieldLines(r), errorLines(r), whyLines(r), originLines(f))
+	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(r), whyLines(r), originLines(f))
 	return entry
 }
 
@@ -82,6 +82,14 @@ func fieldLines(r drift.ReportResource) []line {
 		lines = append(lines, line{text: common})
 	}
 	return lines
+}
+
+// lostLines are what goes with an object that is deleted and created again.
+func lostLines(r drift.ReportResource) []line {
+	if len(r.Lost) == 0 {
+		return nil
+	}
+	return []line{{style: strong, text: "lost: " + prose(strings.Join(r.Lost, "; "))}}
 }
 
 // commonManager is the manager text that all fields share, if they do.
@@ -181,7 +189,7 @@ func originLines(f finding) []line {
 // sortItems puts the most urgent first; equal ones keep their order.
 func sortItems(items []item) {
 	rank := func(m mark) int {
-		return slices.Index([]mark{markFailed, markAttention, markHealed, markPruned, markSynced, markResolved}, m)
+		return slices.Index([]mark{markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced, markResolved}, m)
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rank(a.mark), rank(b.mark)) })
 }

@@ -140,13 +140,20 @@ func (r Reconciler) writeStage(ctx context.Context, request Request, apps []app,
 		for _, n := range wave {
 			step, i := steps[n], at[n]
 			group.Go(func() error {
-				r.Progress.Stage(a.config.Name, step.Decision.Action.String(), step.Change.ID.Short())
+				r.Progress.Stage(a.config.Name, doing(step.Decision), step.Change.ID.Short())
 				a.results[i] = r.write(ctx, request, apps, *a, step)
 				return nil
 			})
 		}
 		_ = group.Wait() // failures stand in the results
 	}
+}
+
+func doing(d drift.Decision) string {
+	if d.Replace {
+		return drift.Replaced
+	}
+	return d.Action.String()
 }
 
 // awaitCRDs waits for the CRDs that were applied; one that is not established

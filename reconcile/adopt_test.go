@@ -259,10 +259,23 @@ func TestImmutableFields(t *testing.T) {
 	}
 
 	s.rego = grants + replacement
+	for _, f := range immutables {
+		parts := strings.Fields(f.ref)
+		if resource := s.plan().of(parts[1] + " " + parts[2]); !resource.Replace || resource.Outcome != "planned" {
+			t.Errorf("%s: the plan does not say that it is deleted and created again: %+v", f.why, resource)
+		}
+		break // a plan looks at all of them
+	}
 	r = s.run()
+	if counts := r.Report.Apps[0].Counts; counts.Replaced != len(immutables) || counts.Synced != 0 {
+		t.Errorf("%d were replaced, the counts say %+v", len(immutables), counts)
+	}
 	for _, f := range immutables {
 		parts := strings.Fields(f.ref)
 		resource := r.of(parts[1] + " " + parts[2])
+		if !resource.Replace || len(resource.Lost) == 0 {
+			t.Errorf("%s: deleted and created again, and not told: replace %t, lost %q", f.why, resource.Replace, resource.Lost)
+		}
 		if resource.Action != "sync" || resource.Outcome != "applied" {
 			t.Errorf("%s: %s %s: %s", f.why, resource.Action, resource.Outcome, resource.Error)
 		}

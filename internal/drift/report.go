@@ -107,12 +107,13 @@ type ReportCounts struct {
 	Unknown  int `json:"unknown"`
 	Skipped  int `json:"skipped"`
 
-	Synced  int `json:"synced"`
-	Healed  int `json:"healed"`
-	Pruned  int `json:"pruned"`
-	Alerted int `json:"alerted"`
-	Ignored int `json:"ignored"`
-	Failed  int `json:"failed"`
+	Synced   int `json:"synced"`
+	Healed   int `json:"healed"`
+	Replaced int `json:"replaced"` // deleted and created again; not among synced and healed
+	Pruned   int `json:"pruned"`
+	Alerted  int `json:"alerted"`
+	Ignored  int `json:"ignored"`
+	Failed   int `json:"failed"`
 }
 
 // ReportResource is one object that is not in sync or was acted on.
@@ -127,7 +128,11 @@ type ReportResource struct {
 	Cause   string `json:"cause"`   // none, git, live, both
 	Action  string `json:"action"`  // sync, heal, prune, alert-only, ignore
 	Outcome string `json:"outcome"` // planned, applied, pruned, skipped, failed
-	Reason  string `json:"reason"`
+	// Replace says that the action deletes the object and creates it again.
+	Replace bool `json:"replace,omitempty"`
+	// Lost names what goes with it then, such as Pods and a cluster IP.
+	Lost   []string `json:"lost,omitempty"`
+	Reason string   `json:"reason"`
 
 	Rules     []ReportRule  `json:"rules"`
 	Overruled []ReportRule  `json:"overruled"`

@@ -149,6 +149,7 @@ func canonicalResource(resource drift.ReportResource) drift.ReportResource {
 	resource.Findings = optional(resource.Findings)
 	resource.Refused = optional(resource.Refused)
 	resource.Routes = optional(resource.Routes)
+	resource.Lost = optional(resource.Lost)
 	resource.FirstSeen = utcPointer(resource.FirstSeen)
 	return resource
 }

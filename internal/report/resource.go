@@ -25,8 +25,8 @@ var (
 )
 
 // worstFirst is a sorted copy: what failed, what nobody could judge, what waits
-// for people (most severe first), what was deleted, put back, rolled out, and
-// last what policy ignores.
+// for people (most severe first), what was deleted, deleted and created again, put
+// back, rolled out, and last what policy ignores.
 func worstFirst(resources []drift.ReportResource) []drift.ReportResource {
 	sorted := list(resources)
 	slices.SortStableFunc(sorted, func(a, b drift.ReportResource) int {
@@ -49,12 +49,14 @@ func rank(r drift.ReportResource) int {
 		return 2
 	case r.Action == pruned:
 		return 3
-	case r.Action == healed:
+	case r.Replace:
 		return 4
-	case r.Action == synced:
+	case r.Action == healed:
 		return 5
+	case r.Action == synced:
+		return 6
 	}
-	return 6
+	return 7
 }
 
 // heldBack says whether policy allowed an action that then did not happen: a
@@ -73,7 +75,10 @@ func severityRank(severity string) int {
 	return 2
 }
 
-// symbol is one character and its colour: what is wrong, or else what the
+// replaceSign is the one known from terraform; it begins in the indentation.
+const replaceSign = "-/+"
+
+// symbol is one character (or replaceSign) and its colour: what is wrong, or else what the
 // action does to the cluster.
 func (p *printer) symbol(r drift.ReportResource) (string, style) {
 	switch {
@@ -87,6 +92,8 @@ func (p *printer) symbol(r drift.ReportResource) (string, style) {
 		return p.glyphs.separator, dim
 	case r.Action == pruned:
 		return "-", red
+	case r.Replace:
+		return replaceSign, red
 	case r.Drift == missing:
 		return "+", green
 	case r.Drift == inSync:
@@ -114,7 +121,12 @@ func (p *printer) columns(resources []drift.ReportResource) columns {
 	return c
 }
 
-func actionWords(r drift.ReportResource) string { return r.Action + ", " + r.Outcome }
+func actionWords(r drift.ReportResource) string {
+	if r.Replace {
+		return drift.Replaced + ", " + r.Outcome
+	}
+	return r.Action + ", " + r.Outcome
+}
 
 func driftWords(r drift.ReportResource) string {
 	if r.Cause == "" || r.Cause == drift.CauseNone.String() {
@@ -132,7 +144,7 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 		severity = "severity " + p.clean(r.Severity)
 	}
 	rest := p.joined(severity, healthWords(r.Health, r.HealthReason, p.ascii))
-	title := "  " + p.paint(s, sign) + " " + p.paint(bold, pad(p.clean(r.ID().Short()), c.name)) +
+	title := strings.Repeat(" ", max(0, 3-utf8.RuneCountInString(sign))) + p.paint(s, sign) + " " + p.paint(bold, pad(p.clean(r.ID().Short()), c.name)) +
 		"  " + p.paint(s, pad(p.clean(actionWords(r)), c.action))
 	if rest == "" {
 		title += "  " + p.clean(driftWords(r))
@@ -145,6 +157,9 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 	}
 	if r.Hint != "" {
 		p.note("hint", r.Hint, cyan)
+	}
+	if len(r.Lost) > 0 {
+		p.note(lossLabel(r), strings.Join(r.Lost, "; "), red)
 	}
 	if r.Reason != "" {
 		p.note("reason", r.Reason, plain)
@@ -168,6 +183,13 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 	if r.FirstSeen != nil {
 		p.note("since", p.moment(*r.FirstSeen), plain)
 	}
+}
+
+func lossLabel(r drift.ReportResource) string {
+	if r.Outcome == drift.Applied.String() {
+		return "lost"
+	}
+	return "loses"
 }
 
 // rules writes one line per rule. A reason that the line above gave already is

@@ -39,11 +39,11 @@ func richReport() drift.Report {
 	report.Apps = []drift.ReportApp{{
 		Name: "storefront", Path: "apps/storefront/overlays/prod", Renderer: drift.RendererKustomize,
 		Revision: revision(), Health: drift.HealthInProgress,
-		Counts: drift.ReportCounts{InSync: 33, Missing: 2, Modified: 6, Extra: 1, Unknown: 1, Skipped: 2,
-			Synced: 2, Healed: 1, Pruned: 1, Alerted: 3, Ignored: 1, Failed: 1},
+		Counts: drift.ReportCounts{InSync: 33, Missing: 2, Modified: 7, Extra: 1, Unknown: 1, Skipped: 2,
+			Synced: 2, Healed: 1, Replaced: 1, Pruned: 1, Alerted: 3, Ignored: 1, Failed: 1},
 		Resources: []drift.ReportResource{
 			ignoredResource(), syncedResource(), missingResource(), healedResource(), prunedResource(),
-			configResource(), alertedResource(), secretResource(), unknownResource(), failedResource(), adoptedResource(),
+			configResource(), replacedResource(), alertedResource(), secretResource(), unknownResource(), failedResource(), adoptedResource(),
 		},
 		Warnings: []string{"apps/storefront/overlays/prod: Helm hook Job storefront/migrate was left out"},
 		Withheld: []drift.ReportWithheld{
@@ -117,6 +117,19 @@ func missingResource() drift.ReportResource {
 		Drift: "missing", Cause: "git", Action: "sync", Outcome: "applied", Reason: "Git is what runs",
 		Rules:  rules(drift.VerbSync, "Git is what runs", "builtin:baseline/baseline.rego:21"),
 		Origin: drift.Origin{Repository: "charts", File: "web/templates/pdb.yaml", Chart: "web-1.4.0", Template: "web/templates/pdb.yaml"},
+	}
+}
+
+// replacedResource could not be changed in place.
+func replacedResource() drift.ReportResource {
+	return drift.ReportResource{
+		Version: "v1", Kind: "Service", Namespace: "storefront", Name: "cache",
+		Drift: "modified", Cause: "git", Action: "sync", Outcome: "applied", Replace: true,
+		Lost: []string{"cluster IP 10.96.0.7", "load balancer address 192.0.2.7"}, Reason: "Git is what runs",
+		Rules: append(rules(drift.VerbSync, "Git is what runs", "builtin:baseline/baseline.rego:21"),
+			rules(drift.VerbReplace, "what cannot be changed in place is made anew", "policies/drift/shop/shop.rego:60")...),
+		Fields: []drift.ReportField{{Path: "/spec/clusterIP", Op: "replace", Desired: "None", Live: "10.96.0.7", Cause: "git"}},
+		Health: drift.HealthCurrent,
 	}
 }
 
@@ -211,11 +224,15 @@ func planReport() drift.Report {
 	report := frame("plan", 1)
 	resource := healedResource()
 	resource.Outcome = "planned"
+	again := replacedResource()
+	again.Outcome = "planned"
+	held := replacedResource()
+	held.Name, held.Outcome = "queue", "skipped"
 	report.Apps = []drift.ReportApp{{
 		Name: "storefront", Path: "apps/storefront/overlays/prod", Renderer: drift.RendererKustomize, Complete: true,
 		Revision: revision(), Health: drift.HealthCurrent,
-		Counts:    drift.ReportCounts{InSync: 41, Modified: 1},
-		Resources: []drift.ReportResource{resource},
+		Counts:    drift.ReportCounts{InSync: 41, Modified: 3},
+		Resources: []drift.ReportResource{resource, again, held},
 	}}
 	return report
 }

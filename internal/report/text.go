@@ -156,7 +156,11 @@ func withheldWords(objects []drift.ReportDeletion) string {
 	const named = 3
 	var names []string
 	for _, o := range objects[:min(named, len(objects))] {
-		names = append(names, drift.ID{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}.Short())
+		name := drift.ID{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}.Short()
+		if o.Replace {
+			name += " (created again)"
+		}
+		names = append(names, name)
 	}
 	if more := len(objects) - named; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))

@@ -13,7 +13,7 @@ import (
 // planned, and actions that policy allowed and something else held back.
 type tally struct {
 	drift.ReportCounts
-	toSync, toHeal, toPrune, heldBack int
+	toSync, toHeal, toReplace, toPrune, heldBack int
 }
 
 func tallyOf(app drift.ReportApp) tally {
@@ -23,6 +23,8 @@ func tallyOf(app drift.ReportApp) tally {
 		case heldBack(r):
 			t.heldBack++
 		case r.Outcome != planned:
+		case r.Replace:
+			t.toReplace++
 		case r.Action == synced:
 			t.toSync++
 		case r.Action == healed:
@@ -49,8 +51,8 @@ func (p *printer) totals(c tally) string {
 	}
 	done := slices.DeleteFunc([]string{
 		some(c.Failed, "failed"), some(c.Alerted, "alert-only"), some(c.heldBack, "held back"),
-		some(c.toPrune, "to prune"), some(c.toHeal, "to heal"), some(c.toSync, "to sync"),
-		some(c.Pruned, "pruned"), some(c.Healed, "healed"), some(c.Synced, "synced"), some(c.Ignored, "ignored"),
+		some(c.toPrune, "to prune"), some(c.toReplace, "to delete and create again"), some(c.toHeal, "to heal"), some(c.toSync, "to sync"),
+		some(c.Pruned, "pruned"), some(c.Replaced, "deleted and created again"), some(c.Healed, "healed"), some(c.Synced, "synced"), some(c.Ignored, "ignored"),
 	}, func(part string) bool { return part == "" })
 	return p.joined(fmt.Sprintf("%s: %s", objects(seen), found), strings.Join(done, ", "))
 }
@@ -142,9 +144,9 @@ func sum(a, b tally) tally {
 			InSync: a.InSync + b.InSync, Missing: a.Missing + b.Missing, Modified: a.Modified + b.Modified,
 			Extra: a.Extra + b.Extra, Unknown: a.Unknown + b.Unknown, Skipped: a.Skipped + b.Skipped,
 			Synced: a.Synced + b.Synced, Healed: a.Healed + b.Healed, Pruned: a.Pruned + b.Pruned,
-			Alerted: a.Alerted + b.Alerted, Ignored: a.Ignored + b.Ignored, Failed: a.Failed + b.Failed,
+			Replaced: a.Replaced + b.Replaced, Alerted: a.Alerted + b.Alerted, Ignored: a.Ignored + b.Ignored, Failed: a.Failed + b.Failed,
 		},
-		toSync: a.toSync + b.toSync, toHeal: a.toHeal + b.toHeal, toPrune: a.toPrune + b.toPrune,
-		heldBack: a.heldBack + b.heldBack,
+		toSync: a.toSync + b.toSync, toHeal: a.toHeal + b.toHeal, toReplace: a.toReplace + b.toReplace,
+		toPrune: a.toPrune + b.toPrune, heldBack: a.heldBack + b.heldBack,
 	}
 }
