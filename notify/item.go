@@ -70,7 +70,13 @@ func fieldLines(r drift.ReportResource) []line {
 		if !shared {
 			tail = parenthesized(managerText(field))
 		}
-		lines = append(lines, line{style: code, text: fieldLine(field), tail: tail})
+		texts := fieldTexts(field)
+		for i, text := range texts {
+			lines = append(lines, line{style: code, text: text})
+			if i == len(texts)-1 {
+				lines[len(lines)-1].tail = tail
+			}
+		}
 		if field.Note != "" {
 			lines = append(lines, line{text: prose(field.Note)})
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -80,47 +81,94 @@ func change(field drift.ReportField) string {
 		return lineChange(live, desired)
 	}
 	from, to := window(valueText(field.Live), valueText(field.Desired), valueLimit)
+	if from == to && liveText && desiredText { // what differs does not print
+		from, to = window(strconv.QuoteToASCII(live), strconv.QuoteToASCII(desired), valueLimit)
+	}
 	return from + " → " + to
 }
 
-// lineChange shows the first line in which two texts differ, and counts the
-// other positions that differ.
-func lineChange(live, desired string) string {
-	a, b := strings.Split(live, "\n"), strings.Split(desired, "\n")
-	at := func(lines []string, i int) (string, bool) {
-		if i < len(lines) {
-			return lines[i], true
-		}
-		return "", false
+// partLimit is how many differences inside one long value are shown.
+const partLimit = 4
+
+// fieldTexts are the lines about one field. Where its values are too long they are what
+// differs inside them, so that nothing that differs is cut off.
+func fieldTexts(field drift.ReportField) []string {
+	long := func(v any) bool { return utf8.RuneCountInString(valueText(v)) > valueLimit }
+	parts := drift.Parts(field.Live, field.Desired)
+	if !long(field.Live) && !long(field.Desired) {
+		return []string{fieldLine(field)}
 	}
-	first, differing := -1, 0
-	for i := range max(len(a), len(b)) {
-		x, inA := at(a, i)
-		y, inB := at(b, i)
-		if x == y && inA == inB {
+	if len(parts) == 0 {
+		from, to, ok := drift.Decoded(field.Live, field.Desired)
+		if !ok {
+			return []string{fieldLine(field)}
+		}
+		return []string{cut(pathText(field.Path), 2*valueLimit) + ", decoded from base64: " + lineChange(from, to)}
+	}
+	var texts []string
+	for _, part := range parts[:min(len(parts), partLimit)] {
+		if part.Note != "" {
+			texts = append(texts, cut(pathText(field.Path), 2*valueLimit)+": "+prose(part.Note))
 			continue
 		}
-		differing++
-		if first < 0 {
-			first = i
-		}
+		texts = append(texts, fieldLine(drift.ReportField{Path: field.Path + part.Path.Pointer(), Op: string(part.Op), Live: part.Live, Desired: part.Desired}))
 	}
-	if first < 0 {
+	if more := len(parts) - partLimit; more > 0 {
+		texts = append(texts, "…and "+count(more, "more difference")+": the run's log and -o json have all")
+	}
+	return texts
+}
+
+// lineChange shows the first line in which two texts differ, and counts the others.
+func lineChange(live, desired string) string {
+	ops := drift.LineDiff(live, desired)
+	at, differing := 0, 0
+	var first string
+	for i := 0; i < len(ops); {
+		if ops[i].Op == ' ' {
+			i, at = i+1, at+1
+			continue
+		}
+		middle := i
+		for middle < len(ops) && ops[middle].Op == '-' {
+			middle++
+		}
+		end := middle
+		for end < len(ops) && ops[end].Op == '+' {
+			end++
+		}
+		if first == "" {
+			first = fmt.Sprintf("line %d: %s", at+1, lineSides(ops[i:middle], ops[middle:end]))
+		}
+		differing += max(middle-i, end-middle)
+		at, i = at+middle-i, end
+	}
+	if first == "" {
 		return "unchanged"
 	}
-	side := func(lines []string) string {
-		line, ok := at(lines, first)
-		if !ok {
-			return "absent"
-		}
-		return valueText(strings.TrimRight(line, "\r"))
-	}
-	from, to := window(side(a), side(b), valueLimit)
-	text := fmt.Sprintf("line %d: %s → %s", first+1, from, to)
 	if differing > 1 {
-		text += fmt.Sprintf(" …and %s", count(differing-1, "more line"))
+		first += fmt.Sprintf(" …and %s", count(differing-1, "more line"))
 	}
-	return text
+	return first
+}
+
+// lineSides are the first of the lines that stand for each other.
+func lineSides(live, desired []drift.LineOp) string {
+	side := func(ops []drift.LineOp, show func(string) string) string {
+		switch {
+		case len(ops) == 0:
+			return "absent"
+		case ops[0].Text == drift.EndNewline:
+			return "(newline at the end)"
+		}
+		return show(ops[0].Text)
+	}
+	plainly := func(text string) string { return valueText(strings.TrimRight(text, "\r")) }
+	from, to := window(side(live, plainly), side(desired, plainly), valueLimit)
+	if from == to {
+		from, to = side(live, strconv.Quote), side(desired, strconv.Quote)
+	}
+	return from + " → " + to
 }
 
 // window shortens two long values so that the place where they first differ
@@ -131,11 +179,7 @@ func window(a, b string, limit int) (string, string) {
 	if len(x) <= limit && len(y) <= limit {
 		return a, b
 	}
-	common := 0
-	for common < len(x) && common < len(y) && x[common] == y[common] {
-		common++
-	}
-	start := max(0, common-limit/3)
+	start := drift.Window(x, y, limit-1)
 	show := func(runes []rune) string {
 		if start == 0 {
 			return cut(string(runes), limit)

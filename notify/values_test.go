@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -28,17 +29,57 @@ func TestFieldLine(t *testing.T) {
 			`metadata.annotations["example.com/owner"]: a → b`},
 		{"null is a value", drift.ReportField{Path: "/a", Op: "replace", Live: nil, Desired: []any{"<x>"}}, `a: null → ["<x>"]`},
 		{"long values show where they differ", drift.ReportField{Path: "/image", Op: "replace", Live: digest + "0000", Desired: digest + "ffff"},
-			"image: …12ab12ab12ab12ab12ab12ab120000 → …12ab12ab12ab12ab12ab12ab12ffff"},
+			"image: …ont/web@sha256:" + strings.Repeat("ab12", 14) + "ab120000 → …ont/web@sha256:" + strings.Repeat("ab12", 14) + "ab12ffff"},
 		{"a prefix that ends early", drift.ReportField{Path: "/a", Op: "replace", Live: strings.Repeat("x", 10), Desired: strings.Repeat("x", 200)},
 			"a: xxxxxxxxxx → " + strings.Repeat("x", 79) + "…"},
 		{"one line of many", drift.ReportField{Path: "/data/f", Op: "replace", Live: "a\nb\nc\n", Desired: "a\nB\nc\n"}, "data.f: line 2: b → B"},
 		{"a line more", drift.ReportField{Path: "/data/f", Op: "replace", Live: "a\nb", Desired: "a"}, "data.f: line 2: b → absent"},
 		{"several lines", drift.ReportField{Path: "/data/f", Op: "replace", Live: "a\nb\nc", Desired: "x\ny\nc"}, "data.f: line 1: a → x …and 1 more line"},
-		{"Windows line ends", drift.ReportField{Path: "/data/f", Op: "replace", Live: "a\r\nb", Desired: "a\nc"}, "data.f: line 1: a → a …and 1 more line"},
+		{"Windows line ends", drift.ReportField{Path: "/data/f", Op: "replace", Live: "a\r\nb", Desired: "a\nc"}, `data.f: line 1: "a\r" → "a" …and 1 more line`},
+		{"what does not print", drift.ReportField{Path: "/a", Op: "replace", Live: "a\x01", Desired: "a\x02"}, `a: "a\x01" → "a\x02"`},
+		{"a line at the top", drift.ReportField{Path: "/data/f", Op: "replace", Live: "new\na\nb\n", Desired: "a\nb\n"}, "data.f: line 1: new → absent"},
 		{"a pointer that is none", drift.ReportField{Path: "x\u202ey", Op: "replace", Live: 1, Desired: 2}, "x�y: 1 → 2"},
 	}
 	for _, test := range tests {
 		if diff := cmp.Diff(test.want, fieldLine(test.field)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
+
+// TestFieldTexts: what differs inside a long value is told, not its beginning.
+func TestFieldTexts(t *testing.T) {
+	rule := func(verbs ...any) map[string]any {
+		return map[string]any{"apiGroups": []any{""}, "resources": []any{"pods", "configmaps", "secrets"}, "verbs": verbs}
+	}
+	many := make([]any, 10)
+	for i := range many {
+		many[i] = rule(strings.Repeat("x", i+1), "get", "list")
+	}
+	filler := strings.Repeat("x", 100)
+	for _, test := range []struct {
+		reason string
+		field  drift.ReportField
+		want   []string
+	}{
+		{"short values stay whole", drift.ReportField{Path: "/a", Op: "replace", Live: []any{"a", "b"}, Desired: []any{"a"}}, []string{`a: ["a","b"] → ["a"]`}},
+		{"a verb in one of two rules", drift.ReportField{Path: "/rules", Op: "replace",
+			Live: []any{rule("get"), rule("get", "*")}, Desired: []any{rule("get"), rule("get", "list")}},
+			[]string{"rules[1].verbs[1]: * → list"}},
+		{"a rule more", drift.ReportField{Path: "/rules", Op: "replace", Live: []any{rule("get"), rule("*")}, Desired: []any{rule("get")}},
+			[]string{`rules[1]: {"apiGroups":[""],"resources":["pods","configmaps","secrets"],"verbs":["*"]} → absent`}},
+		{"too many are counted", drift.ReportField{Path: "/rules", Op: "replace", Live: many[:6], Desired: []any{}},
+			[]string{`rules[0]: {"apiGroups":[""],"resources":["pods","configmaps","secrets"],"verbs":["x","get… → absent`,
+				`rules[1]: {"apiGroups":[""],"resources":["pods","configmaps","secrets"],"verbs":["xx","ge… → absent`,
+				`rules[2]: {"apiGroups":[""],"resources":["pods","configmaps","secrets"],"verbs":["xxx","g… → absent`,
+				`rules[3]: {"apiGroups":[""],"resources":["pods","configmaps","secrets"],"verbs":["xxxx","… → absent`,
+				"…and 2 more differences: the run's log and -o json have all"}},
+		{"JSON in an annotation", drift.ReportField{Path: "/metadata/annotations/x", Op: "replace",
+			Live: `{"a":"` + filler + `","mode":"row"}`, Desired: `{"a":"` + filler + `","mode":"sail"}`}, []string{"metadata.annotations.x.mode: row → sail"}},
+		{"base64", drift.ReportField{Path: "/caBundle", Op: "replace", Live: base64.StdEncoding.EncodeToString([]byte(filler + "\nold")),
+			Desired: base64.StdEncoding.EncodeToString([]byte(filler + "\nnew"))}, []string{"caBundle, decoded from base64: line 2: old → new"}},
+	} {
+		if diff := cmp.Diff(test.want, fieldTexts(test.field)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 		}
 	}

@@ -61,15 +61,6 @@ func inline(value any, ascii bool) string {
 	return strconv.Quote(text)
 }
 
-// cut shortens text to limit characters and says how many it left out.
-func cut(text string, limit int, glyphs glyphs) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
-	}
-	return fmt.Sprintf("%s%s (%d more characters)", string(runes[:limit]), glyphs.ellipsis, len(runes)-limit)
-}
-
 // readablePath turns a JSON pointer into the path people write.
 func readablePath(pointer string) string {
 	path, err := drift.ParsePointer(pointer)

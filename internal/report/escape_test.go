@@ -29,10 +29,11 @@ func TestInline(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	if got, want := cut("héllo wörld", 5, asciiGlyphs), "héllo... (6 more characters)"; got != want {
+	p := &printer{glyphs: asciiGlyphs}
+	if got, want := p.cut("héllo wörld", 5), "héllo... (6 more characters; -o json has all)"; got != want {
 		t.Errorf("cut counts characters, not bytes: %q, want %q", got, want)
 	}
-	if got := cut("hello", 5, asciiGlyphs); got != "hello" {
+	if got := p.cut("hello", 5); got != "hello" {
 		t.Errorf("what fits is not cut: %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,77 +20,242 @@ func (p *printer) fields(fields []drift.ReportField) {
 	}
 }
 
-// field writes "path: live → desired" on one line, or on three where it does
-// not fit, or as a line diff where both sides are texts of several lines.
+// fieldLines is how many lines one field's differences may take; what is more is counted.
+const fieldLines = 20
+
+// everything says where to see what was cut.
+const everything = "-o json has all"
+
 func (p *printer) field(field drift.ReportField) {
-	path := p.clean(readablePath(field.Path))
-	live, liveIsText := field.Live.(string)
-	desired, desiredIsText := field.Desired.(string)
-	if liveIsText && desiredIsText && strings.Contains(live, "\n") && strings.Contains(desired, "\n") {
-		p.textField(path, live, desired)
-		return
+	lines := p.difference("      ", readablePath(field.Path), drift.Part{Op: drift.Op(field.Op), Live: field.Live, Desired: field.Desired})
+	for i, line := range lines {
+		if more := len(lines) - i; i > fieldLines && more > 1 {
+			p.line(fmt.Sprintf("        %s (%d more lines; %s)", p.glyphs.ellipsis, more, everything))
+			return
+		}
+		p.line(line)
 	}
-	left, right := inline(field.Live, p.ascii), inline(field.Desired, p.ascii)
-	switch drift.Op(field.Op) {
-	case drift.OpAdd:
-		right = "(not in Git)"
-	case drift.OpRemove:
-		left = "(not in the cluster)"
-	}
-	oneLine := utf8.RuneCountInString(path+left+right+p.glyphs.arrow) + 10
-	if oneLine <= p.width {
-		p.line("      " + path + ": " + p.paint(yellow, left) + " " + p.glyphs.arrow + " " + p.paint(green, right))
-		return
-	}
-	limit := max(p.width-18, 24)
-	p.line("      " + path + ": live " + p.glyphs.arrow + " desired")
-	p.line("        " + pad("live", 8) + p.paint(yellow, cut(left, limit, p.glyphs)))
-	p.line("        " + pad("desired", 8) + p.paint(green, cut(right, limit, p.glyphs)))
 }
 
-// diffLines is how many lines of one text's diff are shown.
-const diffLines = 20
+// difference is "path: live → desired" on one line. Where that does not fit it says what
+// differs before anything is cut: the lines of texts, the elements of lists and the fields
+// of maps (also of JSON in a text), or the part of a long value in which the first
+// difference lies.
+func (p *printer) difference(indent, path string, part drift.Part) []string {
+	path = p.clean(path)
+	if part.Note != "" {
+		return []string{indent + p.joined(path, p.clean(part.Note))}
+	}
+	left, right := inline(part.Live, p.ascii), inline(part.Desired, p.ascii)
+	switch part.Op {
+	case drift.OpAdd:
+		right = notInGit
+	case drift.OpRemove:
+		left = notInCluster
+	}
+	texts := hasLines(part.Live) || hasLines(part.Desired)
+	both := hasLines(part.Live) && hasLines(part.Desired)
+	width := utf8.RuneCountInString(indent+path+left+right+p.glyphs.arrow) + 4
+	if width <= p.width && !both {
+		return []string{indent + path + ": " + p.paint(yellow, left) + " " + p.glyphs.arrow + " " + p.paint(green, right)}
+	}
+	if texts && part.Op == drift.OpReplace && bothTexts(part) {
+		return p.textLines(indent, path+": live "+p.glyphs.arrow+" desired, ", part)
+	}
+	room := max(p.width-len(indent)-10, 24)
+	fits := utf8.RuneCountInString(left) <= room && utf8.RuneCountInString(right) <= room
+	if part.Op == drift.OpReplace || !fits {
+		if lines := p.parts(indent, path, part); lines != nil {
+			return lines
+		}
+	}
+	if from, to, ok := drift.Decoded(part.Live, part.Desired); ok && part.Op == drift.OpReplace {
+		part.Live, part.Desired = from, to
+		return p.textLines(indent, path+": live "+p.glyphs.arrow+" desired, decoded from base64, ", part)
+	}
+	if !fits {
+		switch limit := max(room-40, 24); part.Op {
+		case drift.OpAdd:
+			left = p.cut(left, limit)
+		case drift.OpRemove:
+			right = p.cut(right, limit)
+		default:
+			if live, desired := p.quoted(part.Live), p.quoted(part.Desired); live != "" && desired != "" {
+				left, right = live, desired // both in quotes: else they differ from the first character on
+			}
+			left, right = p.window(left, right, limit)
+		}
+	}
+	return []string{indent + path + ": live " + p.glyphs.arrow + " desired", indent + "  " + pad("live", 8) + p.paint(yellow, left), indent + "  " + pad("desired", 8) + p.paint(green, right)}
+}
 
-func (p *printer) textField(path, live, desired string) {
-	shown := compact(lineDiff(live, desired))
+// The sides that are absent.
+const (
+	notInGit     = "(not in Git)"
+	notInCluster = "(not in the cluster)"
+)
+
+// quoted is a text in quotes, or "".
+func (p *printer) quoted(v any) string {
+	text, ok := v.(string)
+	switch {
+	case !ok:
+		return ""
+	case p.ascii:
+		return strconv.QuoteToASCII(text)
+	}
+	return strconv.Quote(text)
+}
+
+func hasLines(v any) bool {
+	text, ok := v.(string)
+	return ok && strings.Contains(text, "\n")
+}
+
+func bothTexts(part drift.Part) bool {
+	_, live := part.Live.(string)
+	_, desired := part.Desired.(string)
+	return live && desired
+}
+
+// parts are the differences inside two values, each below the field's own line; nil where
+// there are none inside.
+func (p *printer) parts(indent, path string, part drift.Part) []string {
+	parts := drift.Parts(part.Live, part.Desired)
+	if len(parts) == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("%d differences", len(parts))
+	if len(parts) == 1 {
+		what = "1 difference"
+	}
+	if bothTexts(part) {
+		what += " in its JSON"
+	}
+	switch part.Op {
+	case drift.OpAdd:
+		what = notInGit
+	case drift.OpRemove:
+		what = notInCluster
+	}
+	lines := []string{indent + path + ": live " + p.glyphs.arrow + " desired, " + what}
+	for _, inner := range parts {
+		lines = append(lines, p.difference(indent+"  ", inner.Path.String(), inner)...)
+	}
+	return lines
+}
+
+// textLines are the lines in which two texts differ.
+func (p *printer) textLines(indent, head string, part drift.Part) []string {
+	live, _ := part.Live.(string)
+	desired, _ := part.Desired.(string)
+	shown := drift.CompactLines(drift.LineDiff(live, desired))
 	var removed, added int
 	for _, op := range shown {
-		switch op.op {
+		switch op.Op {
 		case '-':
 			removed++
 		case '+':
 			added++
 		}
 	}
-	p.line(fmt.Sprintf("      %s: live %s desired, -%d +%d lines", path, p.glyphs.arrow, removed, added))
-	for i, op := range shown {
-		if i == diffLines {
-			p.line(fmt.Sprintf("        %s (%d more lines)", p.glyphs.ellipsis, len(shown)-i))
-			return
-		}
-		p.diffLine(op)
+	lines := []string{fmt.Sprintf("%s%s-%d +%d lines", indent, head, removed, added)}
+	for i, text := range p.lineTexts(shown, max(p.width-len(indent)-4, 24)) {
+		lines = append(lines, p.diffLine(indent, shown[i].Op, text))
 	}
+	return lines
 }
 
-func (p *printer) diffLine(op lineOp) {
-	text := p.clean(op.text)
+// lineTexts are the lines of a comparison, each within limit characters. Of lines that
+// stand for each other the part is shown in which they differ, not both beginnings.
+func (p *printer) lineTexts(ops []drift.LineOp, limit int) []string {
+	texts := make([]string, len(ops))
+	for i, op := range ops {
+		texts[i] = p.visible(op.Text)
+	}
+	for i := 0; i < len(ops); {
+		middle := endOf(ops, i, '-')
+		end := endOf(ops, middle, '+')
+		for j := 0; i+j < middle && middle+j < end; j++ {
+			texts[i+j], texts[middle+j] = p.window(texts[i+j], texts[middle+j], limit)
+		}
+		for j := i; j < end; j++ {
+			if alone := j < middle && j-i >= end-middle || j >= middle && j-middle >= middle-i; alone {
+				texts[j] = p.cut(texts[j], limit)
+			}
+		}
+		if end == i {
+			texts[i] = p.cut(texts[i], limit)
+			end++
+		}
+		i = end
+	}
+	return texts
+}
+
+// endOf is where a run of lines of one kind ends.
+func endOf(ops []drift.LineOp, from int, op byte) int {
+	for from < len(ops) && ops[from].Op == op {
+		from++
+	}
+	return from
+}
+
+// visible is one line of a text, in quotes where space at its end would not be seen.
+func (p *printer) visible(text string) string {
 	switch {
-	case op.text == endNewline:
-		text = "(newline at the end)"
-	case strings.TrimRight(op.text, " \t\r") != op.text:
-		text = inline(op.text, p.ascii) // trailing space would not be seen
+	case text == drift.EndNewline:
+		return "(newline at the end)"
+	case strings.TrimRight(text, " \t\r") != text:
+		return inline(text, p.ascii)
 	}
-	text = cut(text, max(p.width-10, 24), p.glyphs)
-	switch op.op {
+	return p.clean(text)
+}
+
+func (p *printer) diffLine(indent string, op byte, text string) string {
+	switch op {
 	case '-':
-		p.line("        " + p.paint(yellow, "- "+text))
+		return indent + "  " + p.paint(yellow, "- "+text)
 	case '+':
-		p.line("        " + p.paint(green, "+ "+text))
+		return indent + "  " + p.paint(green, "+ "+text)
 	case '@':
-		p.line("        " + p.paint(dim, p.glyphs.ellipsis))
-	default:
-		p.line(strings.TrimRight("          "+text, " "))
+		return indent + "  " + p.paint(dim, p.glyphs.ellipsis)
 	}
+	return strings.TrimRight(indent+"    "+text, " ")
+}
+
+// cut shortens text to limit characters and says how many it left out.
+func (p *printer) cut(text string, limit int) string {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text
+	}
+	return fmt.Sprintf("%s%s (%d more characters; %s)", string(runes[:limit]), p.glyphs.ellipsis, len(runes)-limit, everything)
+}
+
+// window shortens two texts to the part in which they first differ, and says which part
+// of how much that is.
+func (p *printer) window(live, desired string, limit int) (string, string) {
+	a, b := []rune(live), []rune(desired)
+	if len(a) <= limit && len(b) <= limit {
+		return live, desired
+	}
+	start := drift.Window(a, b, limit)
+	show := func(runes []rune) string {
+		if start == 0 && len(runes) <= limit {
+			return string(runes)
+		}
+		end := min(len(runes), start+limit)
+		text := string(runes[start:end])
+		if start > 0 {
+			text = p.glyphs.ellipsis + text
+		}
+		if end < len(runes) {
+			text += p.glyphs.ellipsis
+		}
+		return fmt.Sprintf("%s (characters %d-%d of %d; %s)", text, start+1, end, len(runes), everything)
+	}
+	return show(a), show(b)
 }
 
 // attribution says who wrote the live value and when. A field manager names a

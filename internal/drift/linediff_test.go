@@ -1,4 +1,4 @@
-package report
+package drift
 
 import (
 	"fmt"
@@ -9,10 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-func show(ops []lineOp) []string {
+func showLines(ops []LineOp) []string {
 	var lines []string
 	for _, op := range ops {
-		lines = append(lines, string(op.op)+op.text)
+		lines = append(lines, string(op.Op)+op.Text)
 	}
 	return lines
 }
@@ -29,7 +29,7 @@ func TestLineDiff(t *testing.T) {
 		{"only the last newline differs", "a\nb\n", "a\nb", []string{" b", "-\n"}},
 		{"equal texts have no difference", "a\nb\n", "a\nb\n", nil},
 	} {
-		if diff := cmp.Diff(c.want, show(compact(lineDiff(c.live, c.desired)))); diff != "" {
+		if diff := cmp.Diff(c.want, showLines(CompactLines(LineDiff(c.live, c.desired)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.why, diff)
 		}
 	}
@@ -41,7 +41,7 @@ func TestLineDiffOfHugeTexts(t *testing.T) {
 		fmt.Fprintf(&live, "live %d\n", i)
 		fmt.Fprintf(&desired, "desired %d\n", i)
 	}
-	ops := lineDiff(live.String(), desired.String())
+	ops := LineDiff(live.String(), desired.String())
 	if len(ops) != 6001 {
 		t.Errorf("%d lines, want every line of both texts and the common end", len(ops))
 	}
@@ -54,12 +54,12 @@ func TestPropertyLineDiff(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		live, desired := word.Draw(t, "live"), word.Draw(t, "desired")
 		var left, right []string
-		for _, op := range lineDiff(live, desired) {
-			if op.op != '+' {
-				left = append(left, op.text)
+		for _, op := range LineDiff(live, desired) {
+			if op.Op != '+' {
+				left = append(left, op.Text)
 			}
-			if op.op != '-' {
-				right = append(right, op.text)
+			if op.Op != '-' {
+				right = append(right, op.Text)
 			}
 		}
 		if diff := cmp.Diff(splitLines(live), left); diff != "" {

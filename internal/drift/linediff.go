@@ -1,26 +1,29 @@
-package report
+package drift
 
 import "strings"
 
-// lineOp is one line of a comparison: ' ' in both, '-' in live only, '+' in
+// LineOp is one line of a comparison: ' ' in both, '-' in live only, '+' in
 // desired only.
-type lineOp struct {
-	op   byte
-	text string
+type LineOp struct {
+	Op   byte
+	Text string
 }
 
-// endNewline stands for the newline that ends a text, so that a text with and a
+// EndNewline stands for the newline that ends a text, so that a text with and a
 // text without it differ in one line that can be shown.
-const endNewline = "\n"
+const EndNewline = "\n"
 
 // diffCells bounds the table of the comparison: beyond it, what lies between
 // the common start and the common end is shown as replaced as a whole.
 const diffCells = 1 << 20
 
-// lineDiff compares two texts line by line: a longest common subsequence
+// LineDiff compares two texts line by line: a longest common subsequence
 // between the common first and the common last lines.
-func lineDiff(live, desired string) []lineOp {
-	a, b := splitLines(live), splitLines(desired)
+func LineDiff(live, desired string) []LineOp {
+	return sequenceDiff(splitLines(live), splitLines(desired))
+}
+
+func sequenceDiff(a, b []string) []LineOp {
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
 		head++
@@ -29,41 +32,41 @@ func lineDiff(live, desired string) []lineOp {
 	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
 		tail++
 	}
-	ops := make([]lineOp, 0, len(a)+len(b))
+	ops := make([]LineOp, 0, len(a)+len(b))
 	for _, line := range a[:head] {
-		ops = append(ops, lineOp{' ', line})
+		ops = append(ops, LineOp{' ', line})
 	}
 	ops = append(ops, middleDiff(a[head:len(a)-tail], b[head:len(b)-tail])...)
 	for _, line := range a[len(a)-tail:] {
-		ops = append(ops, lineOp{' ', line})
+		ops = append(ops, LineOp{' ', line})
 	}
 	return ops
 }
 
-func middleDiff(a, b []string) []lineOp {
-	var ops []lineOp
+func middleDiff(a, b []string) []LineOp {
+	var ops []LineOp
 	i, j := 0, 0
 	if len(a)*len(b) <= diffCells {
 		common := commonLengths(a, b)
 		for i < len(a) && j < len(b) {
 			switch {
 			case a[i] == b[j]:
-				ops = append(ops, lineOp{' ', a[i]})
+				ops = append(ops, LineOp{' ', a[i]})
 				i, j = i+1, j+1
 			case common[i+1][j] >= common[i][j+1]:
-				ops = append(ops, lineOp{'-', a[i]})
+				ops = append(ops, LineOp{'-', a[i]})
 				i++
 			default:
-				ops = append(ops, lineOp{'+', b[j]})
+				ops = append(ops, LineOp{'+', b[j]})
 				j++
 			}
 		}
 	}
 	for ; i < len(a); i++ {
-		ops = append(ops, lineOp{'-', a[i]})
+		ops = append(ops, LineOp{'-', a[i]})
 	}
 	for ; j < len(b); j++ {
-		ops = append(ops, lineOp{'+', b[j]})
+		ops = append(ops, LineOp{'+', b[j]})
 	}
 	return ops
 }
@@ -90,23 +93,23 @@ func commonLengths(a, b []string) [][]int {
 func splitLines(text string) []string {
 	lines := strings.Split(text, "\n")
 	if last := len(lines) - 1; lines[last] == "" {
-		lines[last] = endNewline
+		lines[last] = EndNewline
 	}
 	return lines
 }
 
-// compact keeps changed lines with one line of context around them; a gap
+// CompactLines keeps changed lines with one line of context around them; a gap
 // becomes one entry with op '@'.
-func compact(ops []lineOp) []lineOp {
-	var kept []lineOp
+func CompactLines(ops []LineOp) []LineOp {
+	var kept []LineOp
 	gap := false
 	for i, op := range ops {
-		if op.op == ' ' && (op.text == endNewline || !nearChange(ops, i)) {
+		if op.Op == ' ' && (op.Text == EndNewline || !nearChange(ops, i)) {
 			gap = true
 			continue
 		}
 		if gap && len(kept) > 0 {
-			kept = append(kept, lineOp{op: '@'})
+			kept = append(kept, LineOp{Op: '@'})
 		}
 		gap = false
 		kept = append(kept, op)
@@ -114,6 +117,6 @@ func compact(ops []lineOp) []lineOp {
 	return kept
 }
 
-func nearChange(ops []lineOp, i int) bool {
-	return i > 0 && ops[i-1].op != ' ' || i+1 < len(ops) && ops[i+1].op != ' '
+func nearChange(ops []LineOp, i int) bool {
+	return i > 0 && ops[i-1].Op != ' ' || i+1 < len(ops) && ops[i+1].Op != ' '
 }
