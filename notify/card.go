@@ -166,7 +166,7 @@ func rolloutsCard(report drift.Report, list []news) card {
 	for _, n := range list {
 		entry := appItem(n, markSynced)
 		if commit := commitText(n.app.Revision); commit != "" {
-			entry.lines = []line{{text: commit}}
+			entry.lines = append([]line{{text: commit}}, entry.lines...)
 		}
 		c.items = append(c.items, entry)
 	}
@@ -274,6 +274,7 @@ func appFacts(n news) []string {
 	if n.app.Suspended != "" {
 		facts = append(facts, "suspended: "+fact(n.app.Suspended))
 	}
+	facts = append(facts, healthFacts(n.app, 3)...)
 	facts = append(facts, withheldFacts(n.app.Withheld)...)
 	if len(n.was.missed) > 0 {
 		text := "not told before, since Slack did not take the message: " + missedText(n.was)
@@ -285,6 +286,26 @@ func appFacts(n news) []string {
 	if len(n.unknown) > 0 {
 		facts = append(facts, "a policy routes to "+fact(strings.Join(n.unknown, ", "))+
 			", which the config does not have: told here instead")
+	}
+	return facts
+}
+
+// healthFacts name the objects behind the app's health, at most so many.
+func healthFacts(app drift.ReportApp, most int) []string {
+	var facts []string
+	for _, object := range app.Unhealthy[:min(most, len(app.Unhealthy))] {
+		age := "age unknown"
+		switch {
+		case object.Since != nil:
+			age = "since " + timeText(*object.Since)
+		case object.Created != nil:
+			age = "created " + timeText(*object.Created)
+		}
+		head := cut(clean(string(object.Health)+" "+object.ID().Short()), factLimit/2) + ", " + age
+		facts = append(facts, strings.Join(nonEmpty(head, fact(object.Reason)), ": "))
+	}
+	if more := app.UnhealthyTotal - len(facts); more > 0 && len(facts) > 0 {
+		facts = append(facts, count(more, "more object")+" not Current")
 	}
 	return facts
 }
@@ -372,6 +393,9 @@ func appItem(n news, quiet mark) item {
 	}
 	if !n.app.Complete {
 		entry.verdict += " · incomplete"
+	}
+	for _, text := range healthFacts(n.app, 1) {
+		entry.lines = append(entry.lines, line{text: text})
 	}
 	return entry
 }

@@ -51,6 +51,12 @@ func TestCards(t *testing.T) {
 	incomplete.Resources[0].Routes = []string{"nobody"}
 	unhealthyApp := appOf("storefront", syncedDeployment("web"))
 	unhealthyApp.Health = drift.HealthFailed
+	unhealthyApp.Unhealthy, unhealthyApp.UnhealthyTotal = []drift.ReportHealth{
+		{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web", Health: drift.HealthFailed, Reason: "progress deadline exceeded", Since: &editTime},
+		{Kind: "Service", Namespace: "shop", Name: "edge", Health: drift.HealthInProgress, Reason: "waits for a load balancer's address", Created: &commitTime},
+		{Group: "example.com", Kind: "Boat", Namespace: "shop", Name: "b", Health: drift.HealthInProgress, Reason: "no reason given"},
+		{Group: "example.com", Kind: "Boat", Namespace: "shop", Name: "c", Health: drift.HealthInProgress, Reason: "no reason given"},
+	}, 7
 	unhealthyApp.Resources[0].Health = drift.HealthFailed
 	unhealthyApp.Resources[0].HealthReason = "progress deadline exceeded"
 	heldBack := prunedService("db")

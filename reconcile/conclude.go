@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -98,7 +97,7 @@ func reportApp(request Request, a app, state drift.AppState, now time.Time) drif
 	return drift.ReportOfApp(drift.AppOutcome{
 		App: a.config, Revision: a.revision, Rendered: a.rendered,
 		Complete: len(a.incomplete) == 0 && len(a.failed) == 0, FirstRun: !a.known(),
-		Skipped: a.rendered.Skipped + filtered, Results: results, Health: worst(results),
+		Skipped: a.rendered.Skipped + filtered, Results: results, Health: drift.WorstHealth(results),
 		Warnings: warningsOf(a, results), Withheld: a.withheld, State: state, Now: now,
 	})
 }
@@ -160,38 +159,11 @@ func (r Reconciler) withHealth(results []drift.Result, now time.Time) []drift.Re
 		case seen.Live != nil:
 			result.Health = r.Health(seen.Live, now)
 		case seen.Prediction == drift.ByMemo:
-			result.Health = drift.Health{Status: cmp.Or(seen.Memo.Health, drift.HealthCurrent)}
+			result.Health = seen.Memo.HealthThen()
 		}
 		judged[i] = result
 	}
 	return judged
-}
-
-// badness orders health from best to worst: an app is as healthy as its worst
-// object.
-var badness = map[drift.HealthStatus]int{
-	"": 0, drift.HealthCurrent: 1, drift.HealthSuspended: 2, drift.HealthTerminating: 3,
-	drift.HealthInProgress: 4, drift.HealthUnknown: 5, drift.HealthFailed: 6,
-}
-
-func worst(results []drift.Result) drift.HealthStatus {
-	status := drift.HealthStatus("")
-	for _, result := range results {
-		current := result.Health.Status
-		if result.Step.Change.Type == drift.Extra {
-			continue
-		}
-		if result.Step.Change.Type == drift.Unknown || result.Step.Change.Type == drift.Missing && result.After == nil {
-			current = drift.HealthUnknown
-		}
-		if badness[current] > badness[status] {
-			status = current
-		}
-	}
-	if status == "" {
-		return drift.HealthUnknown
-	}
-	return status
 }
 
 func tally(t Tally, a app, namespace string) Tally {

@@ -250,7 +250,7 @@ func written(live map[string]any, since time.Time) string {
 func (a recalled) report(results []drift.Result, open int, state drift.AppState, now time.Time) drift.ReportApp {
 	report := drift.ReportOfApp(drift.AppOutcome{
 		App: a.want.App, Skipped: a.last.Counts.Skipped + open,
-		Results: results, Health: worst(results), State: state, Now: now,
+		Results: results, Health: drift.WorstHealth(results), State: state, Now: now,
 	})
 	report.Renderer, report.Revision, report.Warnings = a.last.Renderer, a.last.Revision, slices.Clone(a.last.Warnings)
 	if applied := a.state.LastApplied; applied.Commit != "" && applied.Commit != report.Revision.Commit {

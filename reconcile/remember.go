@@ -275,11 +275,8 @@ func renewed(row drift.Row, live map[string]any, health drift.Health) drift.Row 
 	if live == nil {
 		return row
 	}
-	row.Version, row.Health, row.Aging = drift.ResourceVersionOf(live), "", health.Aging
-	if health.Status != drift.HealthCurrent {
-		row.Health = health.Status
-	}
-	return row
+	row.Version = drift.ResourceVersionOf(live)
+	return row.WithHealth(health)
 }
 
 // settled says that nothing about an object that is in sync is policy's to decide

@@ -61,6 +61,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	defer cancel()
 	saved := true
 	for name, state := range outcome.States {
+		state = state.Redacted(redactor, s.key, name)
 		state.Notified = told[name]
 		if err := s.cluster.SaveState(ctx, name, state); err != nil {
 			saved = false

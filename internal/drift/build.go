@@ -149,6 +149,7 @@ func ReportOfApp(outcome AppOutcome) ReportApp {
 			report.Resources = append(report.Resources, resource)
 		}
 	}
+	report.Unhealthy, report.UnhealthyTotal = unhealthy(outcome.Results)
 	slices.SortFunc(report.Resources, func(a, b ReportResource) int { return a.ID().Compare(b.ID()) })
 	return report
 }

@@ -132,6 +132,10 @@ type Result struct {
 type Health struct {
 	Status HealthStatus
 	Reason string
+	// Since is when what the status rests on began, as a condition of the object tells;
+	// Created is when the object was made. Both are zero for what is Current.
+	Since   time.Time
+	Created time.Time
 	// Aging says that the status will become another one by time alone, though nobody
 	// writes the object.
 	Aging bool

@@ -259,6 +259,10 @@ func (r Redactor) Report(report Report) Report {
 		app.Revision.Author, app.Revision.Subject = r.String(app.Revision.Author), r.String(app.Revision.Subject)
 		app.Warnings = r.texts(app.Warnings)
 		app.Withheld = r.withheld(app.Withheld)
+		app.Unhealthy = slices.Clone(app.Unhealthy)
+		for j := range app.Unhealthy {
+			app.Unhealthy[j].Reason = r.String(app.Unhealthy[j].Reason)
+		}
 		resources := make([]ReportResource, len(app.Resources))
 		for j, resource := range app.Resources {
 			resources[j] = r.resource(resource)

@@ -53,13 +53,17 @@ type ReportApp struct {
 	Revision ReportRevision `json:"revision"`
 	// Complete says that everything of the app was fetched, rendered, read and
 	// decided (SAFETY P2 up to the writes).
-	Complete  bool             `json:"complete"`
-	Health    HealthStatus     `json:"health"`
-	FirstRun  bool             `json:"firstRun,omitempty"`
-	Suspended string           `json:"suspended,omitempty"`
-	Counts    ReportCounts     `json:"counts"`
-	Resources []ReportResource `json:"resources"`
-	Warnings  []string         `json:"warnings,omitempty"`
+	Complete bool         `json:"complete"`
+	Health   HealthStatus `json:"health"`
+	// Unhealthy are the live objects that keep the app from being Current, worst first; at
+	// most MostUnhealthy of UnhealthyTotal.
+	Unhealthy      []ReportHealth   `json:"unhealthy,omitempty"`
+	UnhealthyTotal int              `json:"unhealthyTotal,omitempty"`
+	FirstRun       bool             `json:"firstRun,omitempty"`
+	Suspended      string           `json:"suspended,omitempty"`
+	Counts         ReportCounts     `json:"counts"`
+	Resources      []ReportResource `json:"resources"`
+	Warnings       []string         `json:"warnings,omitempty"`
 	// Withheld are deletions that a guard keeps back until a person accepts them.
 	Withheld []ReportWithheld `json:"withheld,omitempty"`
 }
@@ -85,6 +89,28 @@ type ReportDeletion struct {
 	UID       string `json:"uid"`
 	Replace   bool   `json:"replace,omitempty"` // it is created again
 }
+
+// ReportHealth is one object that is not Current.
+type ReportHealth struct {
+	Group     string       `json:"group"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace"`
+	Name      string       `json:"name"`
+	Health    HealthStatus `json:"health"`
+	Reason    string       `json:"reason,omitempty"`
+	// Since is when that began, as a condition of the object tells; Created is when the
+	// object was made. Neither: its age is not known.
+	Since   *time.Time `json:"since,omitempty"`
+	Created *time.Time `json:"created,omitempty"`
+}
+
+// ID is the object's identity.
+func (h ReportHealth) ID() ID {
+	return ID{Group: h.Group, Kind: h.Kind, Namespace: h.Namespace, Name: h.Name}
+}
+
+// MostUnhealthy bounds the list of one app's objects that are not Current.
+const MostUnhealthy = 20
 
 // ReportRevision is the commit an app was rendered from.
 type ReportRevision struct {

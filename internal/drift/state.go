@@ -59,6 +59,11 @@ type Row struct {
 	EmptyLists []Path `json:"emptyLists,omitempty"`
 	// Health is the object's health when it was not Current.
 	Health HealthStatus `json:"health,omitempty"`
+	// HealthReason says why, without secrets, and HealthSince and HealthCreated are
+	// Health's Since and Created.
+	HealthReason  string    `json:"healthReason,omitempty"`
+	HealthSince   time.Time `json:"healthSince,omitzero"`
+	HealthCreated time.Time `json:"healthCreated,omitzero"`
 	// Aging says that it will become another one by time alone.
 	Aging bool `json:"aging,omitempty"`
 	// Findings are what is said about the object although it is in sync.
@@ -89,6 +94,18 @@ type AppState struct {
 type Applies struct {
 	DesiredHash string      `json:"desired"`
 	At          []time.Time `json:"at"`
+}
+
+// Redacted is a sealed state in which nothing is left of what the redactor knows: rows say
+// in words how an object is, and an object's status holds what its controller likes.
+func (s AppState) Redacted(r Redactor, key []byte, app string) AppState {
+	rows := map[string]Row{}
+	for id, row := range s.Rows {
+		row.HealthReason = r.String(row.HealthReason)
+		rows[id] = row
+	}
+	s.Rows = rows
+	return s.Sealed(key, app)
 }
 
 // Sealed is the state with the seal of its rows.

@@ -15,6 +15,38 @@ func Of(live map[string]any, now time.Time) drift.Health {
 	if o.kind == "" {
 		return unknown("there is no live object to judge")
 	}
+	health := o.judged()
+	if health.Status != drift.HealthCurrent {
+		health.Since, health.Created = o.since(health.Reason), o.moment("metadata", "creationTimestamp")
+	}
+	return health
+}
+
+// since is when what the status rests on began: the last transition of the condition whose
+// words the reason gives, else of the last condition that stopped being True. Zero where
+// no condition tells; counters have no time.
+func (o object) since(reason string) time.Time {
+	if at := o.moment("metadata", "deletionTimestamp"); !at.IsZero() {
+		return at
+	}
+	var last time.Time
+	for _, c := range o.conditions {
+		if told := c.message+c.reason != "" && strings.Contains(reason, c.explain()); told && !c.since.IsZero() {
+			return c.since
+		}
+		if c.status != "True" && c.since.After(last) {
+			last = c.since
+		}
+	}
+	return last
+}
+
+func (o object) moment(path ...string) time.Time {
+	at, _ := time.Parse(time.RFC3339, o.text(path...))
+	return at
+}
+
+func (o object) judged() drift.Health {
 	if o.text("metadata", "deletionTimestamp") != "" {
 		return terminating(o)
 	}

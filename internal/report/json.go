@@ -129,6 +129,10 @@ func canonical(report drift.Report) drift.Report {
 		app.Revision.Time = utc(app.Revision.Time)
 		app.Warnings = optional(app.Warnings)
 		app.Withheld = optional(app.Withheld)
+		app.Unhealthy = optional(app.Unhealthy)
+		for j := range app.Unhealthy {
+			app.Unhealthy[j].Since, app.Unhealthy[j].Created = utcPointer(app.Unhealthy[j].Since), utcPointer(app.Unhealthy[j].Created)
+		}
 		for j := range app.Withheld {
 			app.Withheld[j].Objects = list(app.Withheld[j].Objects)
 		}

@@ -45,6 +45,13 @@ func richReport() drift.Report {
 			ignoredResource(), syncedResource(), missingResource(), healedResource(), prunedResource(),
 			configResource(), replacedResource(), alertedResource(), secretResource(), unknownResource(), failedResource(), adoptedResource(),
 		},
+		Unhealthy: []drift.ReportHealth{
+			{Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Namespace: "storefront", Name: "web", Health: drift.HealthFailed,
+				Reason: "ScalingActive: FailedGetResourceMetric: no metrics", Since: before(72 * time.Hour)},
+			{Kind: "Service", Namespace: "storefront", Name: "edge", Health: drift.HealthInProgress, Reason: "waits for a load balancer's address", Created: before(20 * time.Minute)},
+			{Group: "example.com", Kind: "Boat", Namespace: "storefront", Name: "b", Health: drift.HealthInProgress},
+		},
+		UnhealthyTotal: 5,
 		Warnings: []string{"apps/storefront/overlays/prod: Helm hook Job storefront/migrate was left out"},
 		Withheld: []drift.ReportWithheld{
 			{Guard: drift.GuardSource, Hash: "9f86d081884c7d659a2feaa0c55ad015", Reason: `P5: another source applied it: the app's path was "apps/shop", is "apps/storefront"`,

@@ -117,6 +117,7 @@ func (p *printer) app(app drift.ReportApp) {
 	if about := p.joined(p.clean(string(app.Renderer)), p.clean(app.Path), healthWords(app.Health, "", p.ascii)); about != "" {
 		p.line("  " + p.paint(dim, about))
 	}
+	p.unhealthy(app)
 	if app.Suspended != "" {
 		p.line("  " + p.paint(yellow, "suspended: "+p.clean(app.Suspended)))
 	}
@@ -136,6 +137,30 @@ func (p *printer) app(app drift.ReportApp) {
 	}
 	p.withheld(app.Withheld)
 	p.line("  " + p.totals(tallyOf(app)))
+}
+
+// unhealthy names the objects behind the app's health.
+func (p *printer) unhealthy(app drift.ReportApp) {
+	for _, object := range app.Unhealthy {
+		s := yellow
+		if object.Health == drift.HealthFailed {
+			s = red
+		}
+		p.line("    " + p.joined(p.paint(s, p.clean(string(object.Health)))+" "+p.clean(object.ID().Short()), p.clean(object.Reason), p.since(object)))
+	}
+	if more := app.UnhealthyTotal - len(app.Unhealthy); more > 0 {
+		p.line(fmt.Sprintf("    %s and %s that are not Current", p.glyphs.ellipsis, count(more, "more")))
+	}
+}
+
+func (p *printer) since(object drift.ReportHealth) string {
+	switch {
+	case object.Since != nil:
+		return "since " + p.moment(*object.Since)
+	case object.Created != nil:
+		return "since when is not known; created " + p.moment(*object.Created)
+	}
+	return "age unknown"
 }
 
 // withheld writes what a person may accept, with the line to paste.
