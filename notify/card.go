@@ -326,13 +326,14 @@ func withheldFacts(sets []drift.ReportWithheld) []string {
 
 // countsText are the app's exact totals, zeros left out.
 func countsText(app drift.ReportApp) string {
-	counts := app.Counts
+	counts, granted := app.Counts, plannedCounts(app)
 	var parts []string
 	for _, c := range []struct {
 		n    int
 		word string
 	}{
 		{counts.InSync, "in sync"}, {counts.Failed, "failed"}, {counts.Alerted, "alert only"},
+		{granted[drift.Heal.String()], "would heal"}, {granted[drift.Replaced], "would " + drift.Replaced}, {granted[drift.Prune.String()], "would prune"}, {granted[drift.Sync.String()], "would sync"},
 		{counts.Replaced, replacedVerdict}, {counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
 		{counts.Ignored, "ignored"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
 	} {
@@ -347,6 +348,18 @@ func countsText(app drift.ReportApp) string {
 		parts = append(parts, "health "+cut(clean(string(app.Health)), nameLimit))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// plannedCounts are the actions that a run which detects was granted and did not take, by
+// their words. Objects that are equal and would be adopted are in sync.
+func plannedCounts(app drift.ReportApp) map[string]int {
+	counts := map[string]int{}
+	for _, r := range app.Resources {
+		if r.Outcome == drift.Planned.String() && r.Drift != drift.InSync.String() {
+			counts[actionWord(r)]++
+		}
+	}
+	return counts
 }
 
 // commitText is `main 3f9d2c1 "subject" by author, time`.

@@ -80,11 +80,13 @@ func judge(resource drift.ReportResource) (finding, bool) {
 		if resource.Replace {
 			f.verdict = drift.Replaced + " held back"
 		}
+	case outcome == drift.Planned.String() && resource.Drift == drift.InSync.String():
+		return finding{}, false // would be adopted: nothing differs
+	case outcome == drift.Planned.String():
+		// Granted in a run that detects: it stays as it is until somebody acts.
+		f.class, f.verdict = attention, "would "+actionWord(resource)
 	default:
 		f.class, f.verdict = done(resource)
-		if outcome == drift.Planned.String() {
-			f.verdict = "would be " + f.verdict
-		}
 		if resource.Drift == drift.InSync.String() && f.class == synced {
 			f.verdict = "adopted"
 		}
@@ -109,6 +111,14 @@ func done(resource drift.ReportResource) (class, string) {
 		return synced, "synced"
 	}
 	return healed, "healed"
+}
+
+// actionWord is what was granted, in the report's words.
+func actionWord(resource drift.ReportResource) string {
+	if resource.Replace {
+		return drift.Replaced
+	}
+	return resource.Action
 }
 
 // replacedVerdict is what was done about an object that could not be changed in place.

@@ -40,6 +40,7 @@ func appOf(name string, resources ...drift.ReportResource) drift.ReportApp {
 		switch {
 		case r.Outcome == "failed":
 			app.Counts.Failed++
+		case r.Outcome == "planned": // a run that detects counts what it did
 		case r.Replace:
 			app.Counts.Replaced++
 		case r.Action == "alert-only":
@@ -73,6 +74,12 @@ func healedDeployment(name string) drift.ReportResource {
 		},
 		Origin: drift.Origin{File: "apps/storefront/base/web.yaml", Line: 1},
 	}
+}
+
+// planned is a resource as a run reports it that detects.
+func planned(r drift.ReportResource) drift.ReportResource {
+	r.Outcome = "planned"
+	return r
 }
 
 // alertedConfigMap was edited by hand and left alone.

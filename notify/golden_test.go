@@ -106,6 +106,8 @@ func TestCards(t *testing.T) {
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
 		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},
 		{"replaced", "what is deleted and created again is news, and no quiet rollout", reportOf(appOf("storefront", replacedOne, replaceHeld)), nil, tokenConfig()},
+		{"detect", "what a run that detects was granted waits for somebody", reportOf(appOf("storefront", planned(prunedService("old")),
+			planned(healedDeployment("web")), planned(syncedDeployment("api")))), nil, tokenConfig()},
 		{"resolved", "back in sync is short", reportOf(appOf("storefront")), toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
 		{"first-run", "a first run is one digest, quiet apps included", reportOf(first...), nil, tokenConfig()},
 		{"flood", "sixteen apps share one digest", reportOf(manyApps(16)...), nil, tokenConfig()},

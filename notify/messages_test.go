@@ -222,6 +222,24 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// TestDetect: what a run that detects was granted is told once, stays open, and is resolved
+// when it is gone; adoption of what is equal is no news, whatever syncs says.
+func TestDetect(t *testing.T) {
+	adopted := planned(syncedDeployment("cache"))
+	adopted.Drift, adopted.Cause, adopted.Fields = "in-sync", "none", nil
+	detected := reportOf(appOf("storefront", planned(healedDeployment("web")), planned(syncedDeployment("api")), adopted))
+	play(t, tokenConfig(), []run{
+		{"drift and a rollout that nobody makes", detected, false, []string{"default storefront on prod-eu: 2 need attention"}},
+		{"the same again", detected, false, nil},
+		{"one was put right by hand", reportOf(appOf("storefront", planned(syncedDeployment("api")), adopted)), false, nil},
+		{"all was", reportOf(appOf("storefront", adopted)), false, []string{"default storefront on prod-eu: back in sync"}},
+	})
+	play(t, tokenConfig(), []run{
+		{"told", reportOf(appOf("storefront", planned(healedDeployment("web")))), false, []string{"default storefront on prod-eu: 1 needs attention"}},
+		{"with the rights, it is done", reportOf(appOf("storefront", healedDeployment("web"))), false, []string{"default storefront on prod-eu: 1 healed"}},
+	})
+}
+
 // TestSyncs checks the three ways to tell successful rollouts.
 func TestSyncs(t *testing.T) {
 	rollout := reportOf(appOf("storefront", syncedDeployment("web")), appOf("payments", syncedDeployment("api")))

@@ -29,7 +29,7 @@ func (r Reconciler) act(ctx context.Context, request Request, apps []app) []app 
 			acted[i].results = planned(a)
 		}
 	}
-	if request.Mode != Run {
+	if !request.Mode.Acts() {
 		return acted
 	}
 	for _, level := range levels(acted) {
@@ -47,7 +47,7 @@ func (r Reconciler) act(ctx context.Context, request Request, apps []app) []app 
 	return acted
 }
 
-// planned are the results of a plan: what would be done, and nothing done.
+// planned are the results where nothing is done: what would be.
 func planned(a app) []drift.Result {
 	results := make([]drift.Result, len(a.steps))
 	for i, step := range a.steps {

@@ -42,7 +42,7 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 		outcome.Report.Errors = append(outcome.Report.Errors, errorsOf(a)...)
 		a.results = r.withHealth(a.results, now)
 		state := a.state
-		if request.Mode == Run {
+		if request.Mode.Remembers() {
 			state = remember(request, a, now)
 			outcome.States[a.config.Name] = state
 		}
@@ -51,7 +51,7 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 		outcome.Explained = append(outcome.Explained, r.explained(request, a)...)
 	}
 	outcome.Report.Run.Finished = r.Now().UTC()
-	if request.Mode == Run && len(request.Only) == 0 && ctx.Err() == nil {
+	if request.Mode.Remembers() && len(request.Only) == 0 && ctx.Err() == nil {
 		outcome.Record = recorded(request, apps, outcome.States, outcome.Report, started)
 	}
 	return outcome
@@ -61,7 +61,7 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 func blank(request Request, started time.Time) Outcome {
 	return Outcome{States: map[string]drift.AppState{}, Report: drift.Report{
 		Schema: drift.ReportSchema, Cluster: request.Cluster,
-		Run:  drift.ReportRun{ID: request.RunID, Mode: string(request.Mode), Version: request.Version, Started: started},
+		Run:  request.Mode.Header(request.RunID, request.Version, started),
 		Apps: []drift.ReportApp{}, Errors: append([]drift.ReportError{}, request.Errors...), Warnings: request.Warnings,
 	}}
 }
@@ -173,6 +173,8 @@ func tally(t Tally, a app, namespace string) Tally {
 	for _, result := range results {
 		step := result.Step
 		switch {
+		case step.Change.NotVerified():
+			t.Drift = true
 		case step.Change.Type == drift.Unknown, step.Decision.Failed, result.Outcome == drift.Failed, refused(step):
 			t.Partial = true
 		case drifted(result) && step.Decision.Action != drift.Ignore:

@@ -203,7 +203,7 @@ func (c court) heir(a app, change drift.Change) string {
 
 // decide asks the policies about one change and combines what they say.
 func (c court) decide(ctx context.Context, a app, object drift.Object, observation drift.Observation, change drift.Change) drift.Step {
-	step := drift.Step{App: a.config.Name, Object: object, Observation: observation, Change: drift.WithoutIgnored(change, nil)}
+	step := drift.Step{App: a.config.Name, Object: object, Observation: observation, Change: c.told(change, nil)}
 	facts := c.facts(a, step)
 	var verdict drift.Verdict
 	if asked(step.Change, facts) {
@@ -216,7 +216,7 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 		if err == nil {
 			patterns, bad := pointers(reasons)
 			if err = bad; err == nil && len(patterns) > 0 {
-				step.Change = drift.WithoutIgnored(step.Change, patterns)
+				step.Change = c.told(change, patterns)
 				input = c.input(a, step)
 			}
 		}
@@ -232,6 +232,17 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 	}
 	step.Decision = drift.Decide(step.Change, verdict, facts)
 	return step
+}
+
+// told is a change without what policy's patterns ignore. Where nothing is to be written,
+// a dry-run that the account may not ask for is no refusal; only a plan goes on to doubt
+// what it could not ask about, since a run has to come to a verdict.
+func (c court) told(change drift.Change, patterns []drift.Path) drift.Change {
+	change = drift.WithoutIgnored(change, patterns)
+	if c.request.Mode.Acts() {
+		return change
+	}
+	return drift.WithoutDryRun(change, c.request.Mode == Plan)
 }
 
 // asked says whether policy has a say: about every difference, and about objects
@@ -320,6 +331,8 @@ func (c court) incomplete(a app) []string {
 	}
 	for _, step := range a.steps {
 		switch {
+		case step.Change.NotVerified():
+			reasons = append(reasons, step.Change.ID.Short()+" was not verified")
 		case step.Change.Type == drift.Unknown:
 			reasons = append(reasons, step.Change.ID.Short()+" could not be read")
 		case step.Decision.Failed:

@@ -196,7 +196,7 @@ func firstSeen(incidents map[string]drift.Incident, key string, now time.Time) d
 // makes a row that proves something.
 func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool) {
 	step := result.Step
-	if step.Change.Held() {
+	if step.Change.Held() || step.Change.Untried {
 		return drift.Row{}, false
 	}
 	inSync := step.Change.Type == drift.InSync && step.Change.Ownership.Tracked && result.After == nil

@@ -9,15 +9,6 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// Mode says whether a run writes.
-type Mode string
-
-// Plan says what would happen; Run does it.
-const (
-	Plan Mode = "plan"
-	Run  Mode = "run"
-)
-
 // Request is one run's task: plain values from the config and the flags.
 type Request struct {
 	Mode           Mode
@@ -66,7 +57,7 @@ type Reconciler struct {
 	Renderer Renderer
 	Reader   Reader
 	Pods     Pods
-	Writer   Writer // nil when planning
+	Writer   Writer // nil unless the mode acts
 	Memory   Memory
 	Policies Policies
 	Health   Health

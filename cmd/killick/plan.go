@@ -39,7 +39,7 @@ func planCommand(w world) *cobra.Command {
 // instead of the report.
 func (s *session) plan(ctx context.Context, detailed bool, show func(reconcile.Outcome, drift.Redactor) error) (reconcile.Outcome, error) {
 	defer s.close()
-	s.started = drift.ReportRun{ID: newRunID(), Mode: string(s.mode), Version: versionText(), Started: s.now().UTC()}
+	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
 	ctx, cancel := context.WithTimeout(ctx, s.settings.Timeout)
 	defer cancel()
 	if err := s.open(ctx); err != nil {

@@ -25,7 +25,7 @@ const exitLeaseHeld = 6
 
 func runCommand(w world) *cobra.Command {
 	var settings config.Settings
-	var detailed bool
+	var detailed, detect bool
 	cmd := &cobra.Command{
 		Use: "run", Short: "Reconcile once: do what policy allows, report the rest (the CronJob's command)",
 		Example: "  killick run --repo https://git.example.com/platform.git --ref main --config clusters/prod/killick.yaml",
@@ -35,6 +35,9 @@ func runCommand(w world) *cobra.Command {
 				return usage(err)
 			}
 			s := &session{world: w, root: cmd.Root(), settings: settings, mode: reconcile.Run}
+			if detect {
+				s.mode = reconcile.Detect
+			}
 			return s.run(cmd.Context(), detailed)
 		},
 	}
@@ -45,6 +48,7 @@ func runCommand(w world) *cobra.Command {
 	settings.AddTrustFlag(cmd.Flags())
 	settings.AddNotifyFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&detailed, "exit-code", false, "exit with 1 when drift is left, with 6 when another run is at work")
+	cmd.Flags().BoolVar(&detect, "detect", false, "change nothing but Killick's own state; tell what would be done")
 	// What is on disk or in one namespace is not what Git says of the cluster:
 	// both are for looking, and run refuses them.
 	for _, name := range []string{"worktree", "namespace"} {
@@ -61,7 +65,7 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 		return usage(errors.New("run refuses --namespace: a part of an app is never applied; use plan to look at one namespace, or --app"))
 	}
 	defer s.close()
-	s.started = drift.ReportRun{ID: newRunID(), Mode: string(s.mode), Version: versionText(), Started: s.now().UTC()}
+	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
 	whole, cancel := context.WithTimeout(ctx, s.settings.Timeout)
 	defer cancel()
 	working, stop := context.WithTimeout(whole, s.settings.Timeout-ending(s.settings.Timeout))

@@ -81,7 +81,7 @@ func (s *session) reach(ctx context.Context) (lost, err error) {
 		return lost, nil
 	}
 	s.told, err = s.cluster.LoadRun(ctx)
-	if s.unread = err != nil; s.unread && s.mode == reconcile.Run {
+	if s.unread = err != nil; s.unread && s.mode.Remembers() {
 		return nil, failed(reconcile.ExitPartial, "cluster", err)
 	}
 	return s.copied(), nil
@@ -105,7 +105,7 @@ func (s *session) read(ctx context.Context, lost error) error {
 	if lost != nil {
 		return lost
 	}
-	if s.mode == reconcile.Run {
+	if s.mode.Remembers() {
 		if err := s.cluster.EnsureStateNamespace(ctx); err != nil {
 			return failed(reconcile.ExitPartial, "cluster", err)
 		}
@@ -133,7 +133,7 @@ func (s *session) installation() string { return s.uid + "/" + s.cluster.StateNa
 // last one in the cluster knew.
 func (s *session) own() drift.Installation {
 	own := s.told.Own
-	if account := s.cluster.Account(); account != "" && (s.mode == reconcile.Run || own.Account == "") {
+	if account := s.cluster.Account(); account != "" && (s.mode.Remembers() || own.Account == "") {
 		own.Account = account
 		names, _ := s.lookup("KILLICK_OWN_NAMES") // set by the chart
 		own.Names = strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
@@ -180,7 +180,7 @@ func (s *session) verify() error {
 // first says which cluster a first run records where nothing but a kubeconfig says that it
 // is the right one.
 func (s *session) first() {
-	if s.mode != reconcile.Run || s.cluster.Account() != "" {
+	if !s.mode.Remembers() || s.cluster.Account() != "" {
 		return
 	}
 	fmt.Fprintf(s.err, "killick: no run recorded a cluster in namespace %q: this one is %q from now on (cluster.uid: %s)\n",
@@ -191,8 +191,8 @@ func (s *session) first() {
 // never ran on has none, and a person may not be allowed to read it: then a plan
 // compares with nothing stored, and says so.
 func (s *session) openKey(ctx context.Context) error {
-	key, err := s.cluster.Key(ctx, s.mode == reconcile.Run)
-	if s.mode == reconcile.Run && err != nil {
+	key, err := s.cluster.Key(ctx, s.mode.Remembers())
+	if s.mode.Remembers() && err != nil {
 		return failed(reconcile.ExitPartial, "cluster", err)
 	}
 	if s.key = key; err == nil && key != nil {
@@ -213,7 +213,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		return reconcile.Request{}, failed(reconcile.ExitUnreachable, "cluster", err)
 	}
 	parents, err := s.cluster.Parents(ctx)
-	if err != nil && s.mode == reconcile.Run {
+	if err != nil && s.mode.Remembers() {
 		return reconcile.Request{}, failed(reconcile.ExitPartial, "cluster", err)
 	}
 	apps := s.desired.config.DriftApps()
@@ -253,12 +253,16 @@ func (s *session) reconciler(progress reconcile.Progress) reconcile.Reconciler {
 	if s.renderer == nil {
 		s.renderer = newRenderer(s.settings)
 	}
-	return reconcile.Reconciler{
+	r := reconcile.Reconciler{
 		Source:   s.desired.sources,
 		Renderer: s.renderer,
-		Reader:   s.cluster, Pods: s.cluster, Writer: s.cluster, Memory: s.cluster,
+		Reader:   s.cluster, Pods: s.cluster, Memory: s.cluster,
 		Policies: s.policies, Health: health.Of, Progress: progress, Now: s.now,
 	}
+	if s.mode.Acts() {
+		r.Writer = s.cluster
+	}
+	return r
 }
 
 // close ends the processes that rendered.

@@ -169,7 +169,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	}
 	report, exitCode := s.failureReport(err)
 	redactor := s.redactor(nil)
-	if s.mode == reconcile.Run && exitCode != reconcile.ExitInterrupted {
+	if s.mode.Remembers() && exitCode != reconcile.ExitInterrupted {
 		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
 		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)

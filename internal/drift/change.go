@@ -164,6 +164,9 @@ type Change struct {
 	// Unverified is set on a missing object whose namespace or kind does not
 	// exist yet.
 	Unverified bool
+	// Untried is set when the account may not ask the API server for a dry-run, and nothing
+	// is to be written: the comparison is local, and no memo is made of it.
+	Untried bool
 	// Terminating is set when the live object has a deletionTimestamp.
 	Terminating bool
 	// CreateOnly is set when the object is nondeterministic: it is created when

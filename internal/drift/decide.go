@@ -59,6 +59,8 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 // guarded is why policy is not asked at all, or "".
 func guarded(change Change, verdict Verdict, facts Facts) string {
 	switch {
+	case change.NotVerified():
+		return "equal to Git as far as can be told without a dry-run"
 	case change.Type == Unknown:
 		return "could not be compared: " + errorText(change.Err)
 	case len(facts.Incomplete) > 0:

@@ -28,7 +28,7 @@ func healthOf(result Result) Health {
 	switch change := result.Step.Change; {
 	case change.Type == Extra:
 		return Health{}
-	case change.Type == Unknown:
+	case change.Type == Unknown && !change.NotVerified():
 		return Health{Status: HealthUnknown, Reason: "could not be read or compared"}
 	case change.Type == Missing && result.After == nil:
 		return Health{Status: HealthUnknown, Reason: "is missing"}

@@ -31,6 +31,9 @@ type ReportRun struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	ExitCode int       `json:"exitCode"`
+	// Detect says that the run was told to change nothing: what is planned would have been
+	// done.
+	Detect bool `json:"detect,omitempty"`
 	// Idle says that nothing had moved since the last full run, so that nothing was
 	// fetched, rendered or decided; every object was looked at.
 	Idle bool `json:"idle,omitempty"`

@@ -62,6 +62,7 @@ func TestGolden(t *testing.T) {
 		{"rich.color.txt", "a terminal", richReport(), report.Options{Color: true}},
 		{"rich.json", "the document itself", richReport(), report.Options{Format: report.FormatJSON}},
 		{"rich.yaml", "the same document in the same order", richReport(), report.Options{Format: report.FormatYAML}},
+		{"detect.txt", "nobody takes what a run only detects for done", detectReport(), report.Options{}},
 		{"plan.txt", "a plan speaks of what would be done", planReport(), report.Options{Format: report.FormatText}},
 		{"broken.txt", "no apps, one error with its hint", brokenReport(), report.Options{}},
 		{"hostile.txt", "control sequences are shown, not obeyed", hostileReport(), report.Options{}},

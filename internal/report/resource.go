@@ -115,17 +115,23 @@ func (p *printer) columns(resources []drift.ReportResource) columns {
 		if width := utf8.RuneCountInString(p.clean(r.ID().Short())); width <= nameColumn {
 			c.name = max(c.name, width)
 		}
-		c.action = max(c.action, utf8.RuneCountInString(p.clean(actionWords(r))))
+		c.action = max(c.action, utf8.RuneCountInString(p.clean(p.actionWords(r))))
 		c.drift = max(c.drift, utf8.RuneCountInString(p.clean(driftWords(r))))
 	}
 	return c
 }
 
-func actionWords(r drift.ReportResource) string {
+// actionWords are what was decided and what became of it. A plan plans; of a run that
+// detects, a reader must see at once that nothing was done.
+func (p *printer) actionWords(r drift.ReportResource) string {
+	action := r.Action
 	if r.Replace {
-		return drift.Replaced + ", " + r.Outcome
+		action = drift.Replaced
 	}
-	return r.Action + ", " + r.Outcome
+	if p.detect && r.Outcome == planned {
+		return "would " + action
+	}
+	return action + ", " + r.Outcome
 }
 
 func driftWords(r drift.ReportResource) string {
@@ -145,7 +151,7 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 	}
 	rest := p.joined(severity, healthWords(r.Health, r.HealthReason, p.ascii))
 	title := strings.Repeat(" ", max(0, 3-utf8.RuneCountInString(sign))) + p.paint(s, sign) + " " + p.paint(bold, pad(p.clean(r.ID().Short()), c.name)) +
-		"  " + p.paint(s, pad(p.clean(actionWords(r)), c.action))
+		"  " + p.paint(s, pad(p.clean(p.actionWords(r)), c.action))
 	if rest == "" {
 		title += "  " + p.clean(driftWords(r))
 	} else {

@@ -244,6 +244,13 @@ func planReport() drift.Report {
 	return report
 }
 
+// detectReport is a run that only detects: what is planned was not done.
+func detectReport() drift.Report {
+	report := planReport()
+	report.Run.Mode, report.Run.Detect, report.Run.ExitCode = "run", true, 0
+	return report
+}
+
 // brokenReport is a run that ended before it knew any app.
 func brokenReport() drift.Report {
 	report := frame("run", 2)

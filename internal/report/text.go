@@ -33,6 +33,7 @@ type printer struct {
 	glyphs  glyphs
 	cluster string
 	plan    bool
+	detect  bool
 	now     time.Time // when the run finished; ages are told against it
 }
 
@@ -44,6 +45,7 @@ func textView(report drift.Report, options Options) []byte {
 		glyphs:  unicodeGlyphs,
 		cluster: report.Cluster.Name,
 		plan:    report.Run.Mode == "plan",
+		detect:  report.Run.Detect,
 		now:     report.Run.Finished,
 	}
 	if options.ASCII {

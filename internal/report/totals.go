@@ -85,8 +85,11 @@ func (p *printer) run(report drift.Report) {
 		apps = "1 app"
 	}
 	mode := "Run"
-	if p.plan {
+	switch {
+	case p.plan:
 		mode = "Plan"
+	case p.detect:
+		mode = "Detect"
 	}
 	if len(report.Apps) == 0 {
 		p.line(p.paint(bold, mode+": no app was looked at"))
@@ -95,6 +98,9 @@ func (p *printer) run(report drift.Report) {
 	}
 	took := report.Run.Finished.Sub(report.Run.Started).Round(100 * time.Millisecond)
 	meaning := exitMeaning(report.Run.ExitCode, p.plan)
+	if p.detect && report.Run.ExitCode == 0 {
+		meaning = "nothing was changed: this run only detects"
+	}
 	if report.Run.Idle {
 		meaning = "nothing moved in Git or in the cluster since the last full run"
 	}

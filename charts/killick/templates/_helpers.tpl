@@ -121,6 +121,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - {{ printf "--state-namespace=%s" .Release.Namespace | quote }}
 - {{ printf "--timeout=%s" (include "killick.timeout" .) | quote }}
 - {{ printf "--output=%s" .Values.output | quote }}
+{{- if eq .Values.preset "detect" }}
+- --detect
+{{- end }}
 {{- if eq .Values.git.auth "token" }}
 - --git-token-file=/etc/killick/git/token
 {{- else if eq .Values.git.auth "basic" }}

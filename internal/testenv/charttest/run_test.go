@@ -22,6 +22,7 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/testenv"
 	"github.com/killick-dev/killick/internal/testenv/gitserver"
+	"github.com/killick-dev/killick/internal/testenv/slack"
 )
 
 // built is the killick binary, compiled when the first test asks.
@@ -42,6 +43,7 @@ type job struct {
 	repo       *gitserver.Repo
 	kubeconfig string
 	files      map[string]string
+	slack      *slack.Server
 }
 
 // runnable installs the chart and serves a repository with one app in it: two
@@ -56,6 +58,10 @@ func runnable(t *testing.T, values, policies string) *job {
 		t.Fatal(err)
 	}
 	j := &job{site: s, args: container.Args, repo: gitserver.New(t).Repo("platform"), kubeconfig: kubeconfig}
+	if j.slack, err = slack.Start(slack.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.slack.Close() })
 	j.files = map[string]string{
 		"killick.yaml": fmt.Sprintf(`{apiVersion: killick.dev/v1alpha1, kind: Config, cluster: {name: test},
 apps: [{name: shop, path: shop, namespace: %s}]%s}`, s.work, policies),
@@ -81,14 +87,17 @@ prune contains "yes" if input.drift.type == "extra"
 adopt contains "yes" if not input.ownership.tracked
 `
 
-const granted = ", policies: [{path: policies}]"
+const (
+	granted = ", policies: [{path: policies}]"
+	told    = ", notify: {slack: {webhookEnv: SLACK_WEBHOOK}}"
+)
 
 func service(namespace string) string {
 	return fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {namespace: %s, name: web}, spec: {selector: {app: web}, ports: [{name: http, port: 80}]}}", namespace)
 }
 
 // run starts the job once and reads its report.
-func (j *job) run(t *testing.T) (int, drift.Report) {
+func (j *job) run(t *testing.T, more ...string) (int, drift.Report) {
 	t.Helper()
 	binary, err := built()
 	if err != nil {
@@ -96,8 +105,9 @@ func (j *job) run(t *testing.T) (int, drift.Report) {
 	}
 	file := filepath.Join(t.TempDir(), "report.json")
 	args := append(slices.Clone(j.args), "--repo="+j.repo.URL(), "--kubeconfig="+j.kubeconfig, "--output=json="+file)
+	args = append(args, more...)
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = []string{"HOME=" + t.TempDir()}
+	cmd.Env = []string{"HOME=" + t.TempDir(), "SLACK_WEBHOOK=" + j.slack.WebhookURL()}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
@@ -119,9 +129,9 @@ func (j *job) run(t *testing.T) (int, drift.Report) {
 
 // expect runs the job and compares its exit code and what became of each object:
 // "Kind/name": "action outcome".
-func (j *job) expect(t *testing.T, code int, want map[string]string) drift.Report {
+func (j *job) expect(t *testing.T, code int, want map[string]string, more ...string) drift.Report {
 	t.Helper()
-	exitCode, report := j.run(t)
+	exitCode, report := j.run(t, more...)
 	if exitCode != code {
 		t.Errorf("exit code %d, want %d", exitCode, code)
 	}
@@ -140,6 +150,20 @@ func (j *job) expect(t *testing.T, code int, want map[string]string) drift.Repor
 		t.Errorf("the report differs (-want +got):\n%s", diff)
 	}
 	return report
+}
+
+// heard are the messages that Slack took since the last call.
+func (j *job) heard(t *testing.T) []string {
+	t.Helper()
+	var texts []string
+	for _, message := range j.slack.Messages() {
+		texts = append(texts, message.PlainText())
+	}
+	for _, rejected := range j.slack.Rejected() {
+		t.Errorf("Slack rejected a request: %s", rejected)
+	}
+	j.slack.Reset()
+	return texts
 }
 
 // versions are the resourceVersions of what is in a namespace.
@@ -217,56 +241,6 @@ func (j *job) unchanged(t *testing.T, before map[string]string) {
 		if own != "killick" && own != "probe" && !strings.HasPrefix(own, "killick-") {
 			t.Errorf("%s was written beside the state", name)
 		}
-	}
-}
-
-// TestRunDetect: without policies everything is told and nothing is wrong.
-func TestRunDetect(t *testing.T) {
-	for why, values := range map[string]string{
-		"with dry-runs":    "",
-		"without dry-runs": "detect: {admissionPolicy: false}",
-	} {
-		t.Run(why, func(t *testing.T) {
-			j := runnable(t, values, "")
-			before := j.before(t)
-			want := map[string]string{"ConfigMap/settings": "alert-only skipped", "ConfigMap/banner": "alert-only skipped"}
-			j.expect(t, 0, want)
-			j.unchanged(t, before)
-			j.expect(t, 0, want)
-			j.unchanged(t, before)
-		})
-	}
-}
-
-// TestRunDetectGranted: policies grant what the account may not do. That is
-// reported as denied, and nothing is written: with dry-runs when it is tried,
-// without them when it is planned.
-func TestRunDetectGranted(t *testing.T) {
-	for why, c := range map[string]struct {
-		values, says string
-		want         map[string]string
-	}{
-		"with dry-runs": {"", "installed with the detect preset", map[string]string{
-			"ConfigMap/settings": "sync failed", "ConfigMap/banner": "sync failed",
-			"Service/web": "sync failed", "Deployment/web": "sync failed", // to adopt them
-		}},
-		"without dry-runs": {"detect: {admissionPolicy: false}", "cannot patch resource", map[string]string{
-			"ConfigMap/settings": "alert-only skipped", "ConfigMap/banner": "alert-only skipped",
-		}},
-	} {
-		t.Run(why, func(t *testing.T) {
-			j := runnable(t, c.values, granted)
-			before := j.before(t)
-			report := j.expect(t, 4, c.want)
-			for _, app := range report.Apps {
-				for _, resource := range app.Resources {
-					if !strings.Contains(resource.Error, c.says) {
-						t.Errorf("%s: the error does not say %q: %s", resource.ID().Short(), c.says, resource.Error)
-					}
-				}
-			}
-			j.unchanged(t, before)
-		})
 	}
 }
 
