@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -14,21 +15,45 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// accountVerb makes a service account that may do what a list of rules says,
-// everywhere, and no more.
+// accountVerb makes a service account that may do what lists of rules say, everywhere, and
+// no more.
 func accountVerb(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg)
-	if len(args) != 2 {
-		ts.Fatalf("usage: account NAME FILE")
+	if len(args) < 2 {
+		ts.Fatalf("usage: account NAME FILE...")
 	}
 	var rules []rbacv1.PolicyRule
-	ts.Check(yaml.UnmarshalStrict([]byte(ts.ReadFile(args[1])), &rules))
+	for _, file := range args[1:] {
+		var more []rbacv1.PolicyRule
+		ts.Check(yaml.UnmarshalStrict([]byte(ts.ReadFile(file)), &more))
+		rules = append(rules, more...)
+	}
 	p := placeOf(ts)
 	path, err := p.account(context.Background(), args[0], rules)
 	ts.Check(err)
 	data, err := os.ReadFile(path)
 	ts.Check(err)
 	ts.Check(os.WriteFile(p.file(args[0]+".kubeconfig"), data, 0o600))
+}
+
+// documentedVerb writes the rules that docs/install.md gives an account that plans.
+func documentedVerb(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg)
+	if len(args) != 1 {
+		ts.Fatalf("usage: documented FILE")
+	}
+	doc, err := os.ReadFile("../../docs/install.md")
+	ts.Check(err)
+	_, rest, found := strings.Cut(string(doc), "```yaml\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n")
+	block, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		ts.Fatalf("docs/install.md has no ClusterRole")
+	}
+	var role rbacv1.ClusterRole
+	ts.Check(yaml.UnmarshalStrict([]byte(block), &role))
+	rules, err := yaml.Marshal(role.Rules)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rules, 0o600))
 }
 
 func (p *place) account(ctx context.Context, name string, rules []rbacv1.PolicyRule) (string, error) {
@@ -69,6 +94,7 @@ func (p *place) granted(ctx context.Context, name string, rules []rbacv1.PolicyR
 			User: "system:serviceaccount:" + p.namespace + ":" + name,
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Group: rule.APIGroups[0], Resource: rule.Resources[0], Verb: rule.Verbs[0], Namespace: p.namespace,
+				Name: strings.Join(rule.ResourceNames, ""),
 			},
 		}}
 		err := eventually(ctx, "the grant", func(ctx context.Context) error {

@@ -27,28 +27,29 @@ import (
 
 // verbs are the commands of the scripts beside testscript's own.
 var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"killick":   killickVerb,  // killick [NAME=VALUE...] ARGS: must exit with 0
-	"exits":     exitsVerb,    // exits CODE killick ...
-	"waitfor":   waitforVerb,  // waitfor killick ...: again until it exits with 0
-	"commit":    commitVerb,   // commit MESSAGE: repo/ becomes the repository's content
-	"git":       gitVerb,      // git break STATUS|hang|packs|twin, git mend, git move twin: a commit there alone
-	"apply":     applyVerb,    // apply FILE: as the administrator
-	"edit":      editVerb,     // edit KIND NAME MERGE-PATCH: by kubectl edit
-	"delete":    deleteVerb,   // delete KIND NAME
-	"denied":    deniedVerb,   // denied KIND NAME: waits until admission refuses an edit
-	"get":       getVerb,      // [!] get KIND NAME: its YAML on stdout; with ! it must be absent
-	"account":   accountVerb,  // account NAME FILE: a kubeconfig NAME.kubeconfig with only the rules in FILE
-	"remember":  rememberVerb, // remember: the resourceVersions of everything
-	"untouched": untouchedVerb,
-	"slack":     slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
-	"clock":     clockVerb, // clock DURATION: killick's clock goes ahead by so much
-	"replace":   replaceVerb,
-	"identify":  identifyVerb, // identify FILE: CLUSTER-UID in it becomes the cluster's
-	"copied":    copiedVerb,   // copied: the state is as a backup of another cluster leaves it; copied still: nobody wrote it
-	"hold":      holdVerb,     // hold HOLDER: somebody has the lease and renews it, until the script ends
-	"webhook":   webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
-	"refused":   refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says
-	"requests":  requestsVerb, // requests record, and then requests cluster|git: prints and forgets what killick asked for
+	"killick":    killickVerb,    // killick [NAME=VALUE...] ARGS: must exit with 0
+	"exits":      exitsVerb,      // exits CODE killick ...
+	"waitfor":    waitforVerb,    // waitfor killick ...: again until it exits with 0
+	"commit":     commitVerb,     // commit MESSAGE: repo/ becomes the repository's content
+	"git":        gitVerb,        // git break STATUS|hang|packs|twin, git mend, git move twin: a commit there alone
+	"apply":      applyVerb,      // apply FILE: as the administrator
+	"edit":       editVerb,       // edit KIND NAME MERGE-PATCH: by kubectl edit
+	"delete":     deleteVerb,     // delete KIND NAME
+	"denied":     deniedVerb,     // denied KIND NAME: waits until admission refuses an edit
+	"get":        getVerb,        // [!] get KIND NAME: its YAML on stdout; with ! it must be absent
+	"account":    accountVerb,    // account NAME FILE...: a kubeconfig NAME.kubeconfig with only the rules in the files
+	"documented": documentedVerb, // documented FILE: the rules of the ClusterRole in docs/install.md
+	"remember":   rememberVerb,   // remember: the resourceVersions of everything
+	"untouched":  untouchedVerb,
+	"slack":      slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
+	"clock":      clockVerb, // clock DURATION: killick's clock goes ahead by so much
+	"replace":    replaceVerb,
+	"identify":   identifyVerb, // identify FILE: CLUSTER-UID in it becomes the cluster's
+	"copied":     copiedVerb,   // copied: the state is as a backup of another cluster leaves it; copied still: nobody wrote it
+	"hold":       holdVerb,     // hold HOLDER: somebody has the lease and renews it, until the script ends
+	"webhook":    webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
+	"refused":    refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says
+	"requests":   requestsVerb, // requests record, and then requests cluster|git: prints and forgets what killick asked for
 }
 
 func placeOf(ts *testscript.TestScript) *place { return ts.Value(placeKey{}).(*place) }

@@ -28,15 +28,8 @@ const looksAtMost = 3
 func (c *Client) predict(ctx context.Context, s *survey, of resource, ask question, seen drift.Observation) drift.Observation {
 	object := ask.object
 	for range looksAtMost {
-		if seen.State == drift.Present {
-			switch by := ask.belief.Settles(object, ask.row, seen.Live, ask.scaled || s.autoscaled.targets[object.ID]); by {
-			case drift.ByMemo:
-				seen.Prediction, seen.Memo = by, ask.row
-				return seen
-			case drift.ByProof:
-				seen.Predicted, seen.Prediction = seen.Live, by
-				return seen
-			}
+		if known, ok := s.settled(ask, seen); ok {
+			return known
 		}
 		if ask.belief.Alone {
 			return seen
@@ -44,8 +37,15 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 		object = object.Unpack()
 		predicted, err := s.dryRun(ctx, of, object.ID, object.Manifest)
 		if err != nil {
-			seen.Prediction = drift.ByComparison
-			seen.Err = c.refused(ctx, s.session, of, object, seen, err)
+			refusal := c.refused(ctx, s.session, of, object, seen, err)
+			if forbidden(refusal) {
+				// An audit asks about what is known; who may not ask goes by what is known.
+				ask.belief.Audit = drift.Audit{}
+				if known, ok := s.settled(ask, seen); ok {
+					return known
+				}
+			}
+			seen.Prediction, seen.Err = drift.ByComparison, refusal
 			return seen
 		}
 		if versionOf(predicted) == versionOf(seen.Live) {
@@ -67,6 +67,23 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 	seen.Err = fmt.Errorf("predicting %s: %w", object.ID.Short(),
 		&drift.Refusal{Kind: drift.ErrConflict, Message: "the object changed each time it was looked at"})
 	return seen
+}
+
+// settled says what is known of an object without asking, if that is enough.
+func (s *survey) settled(ask question, seen drift.Observation) (drift.Observation, bool) {
+	if seen.State != drift.Present {
+		return seen, false
+	}
+	by := ask.belief.Settles(ask.object, ask.row, seen.Live, ask.scaled || s.autoscaled.targets[ask.object.ID])
+	switch seen.Prediction = by; by {
+	case drift.ByMemo:
+		seen.Memo = ask.row
+	case drift.ByProof:
+		seen.Predicted = seen.Live
+	default:
+		return seen, false
+	}
+	return seen, true
 }
 
 // question is what is asked about one desired object, and what may be believed

@@ -108,7 +108,7 @@ func settle(change Change) Change {
 		change.Type, change.Cause = Modified, CauseLive
 	case change.Err == nil:
 	case errors.Is(change.Err, ErrForbidden) || errors.Is(change.Err, ErrDenied):
-		said := "compared locally, because the API server refused the dry-run: " + change.Err.Error()
+		said := saidLocal + change.Err.Error()
 		if !slices.Contains(change.Findings, said) {
 			change.Findings = append(slices.Clone(change.Findings), said)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ErrNotVerified: only a dry-run could tell, and the account may not ask for one.
@@ -28,6 +29,7 @@ func WithoutDryRun(change Change, verify bool) Change {
 	switch {
 	case undecided && verify:
 		change.Type, change.Cause, change.Err = Unknown, CauseNone, notVerified(change.Err)
+		change.Findings = slices.DeleteFunc(slices.Clone(change.Findings), func(said string) bool { return strings.HasPrefix(said, saidLocal) })
 		return change
 	case change.Type != InSync:
 		change.Findings = append(slices.Clone(change.Findings), saidUntried)

@@ -16,6 +16,7 @@ const (
 	saidMerged = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
 		" what they added cannot be told from a controller's work"
 
+	saidLocal   = "compared locally, because the API server refused the dry-run: "
 	saidUntried = "compared without a dry-run, for which this account may not ask: what the API server would default, convert or refuse is not known"
 
 	saidUnsure = "the API server did not say whether what Git dropped can be changed in place: it stays until a run can tell"
