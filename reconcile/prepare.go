@@ -122,7 +122,7 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 				Hint: "an app cannot manage what Killick itself runs on; rename or remove the object",
 				Err:  fmt.Errorf("%s is %s", object.ID.Short(), reason)})
 		}
-		hash, err := drift.HashManifest(request.Key, labelled.Manifest)
+		hash, err := drift.HashManifest(request.Key, labelled.Determined().Manifest)
 		if err != nil {
 			return a.fail("render", err)
 		}

@@ -238,13 +238,10 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 }
 
 // emptyLists are what the row keeps of the manifest's, and of those that Git dropped and
-// policy ignores: they are told again when it does not any more. A nondeterministic
-// manifest is not what was applied.
+// policy ignores: they are told again when it does not any more.
 func emptyLists(request Request, step drift.Step, live map[string]any) ([]drift.Path, error) {
-	if step.Object.Nondeterministic {
-		return nil, nil
-	}
-	lists, err := request.Noise.EmptyLists(step.Object.Unpack().Manifest, live)
+	object := request.Noise.LeaveAlone(step.Object.Unpack(), live)
+	lists, err := request.Noise.EmptyLists(object.Manifest, live)
 	for _, field := range step.Change.Ignored {
 		if isLeftover(field) {
 			lists = append(lists, field.Path)

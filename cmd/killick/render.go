@@ -69,6 +69,11 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}
 	hide := drift.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...)
+	for _, object := range all.Objects {
+		if said := object.LeftToChance(); said != "" {
+			all.Warnings = append(all.Warnings, drift.Warning{Origin: object.Origin, Message: object.ID.Short() + ": " + said})
+		}
+	}
 	for _, warning := range all.Warnings {
 		fmt.Fprintln(w.err, "warning:", hide.String(located(warning)))
 	}

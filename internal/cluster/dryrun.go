@@ -35,7 +35,7 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 			return seen
 		}
 		object = object.Unpack()
-		predicted, err := s.dryRun(ctx, of, object.ID, object.Manifest)
+		predicted, err := s.dryRun(ctx, of, object.ID, ask.belief.Noise.LeaveAlone(object, seen.Live).Manifest)
 		if err != nil {
 			refusal := c.refused(ctx, s.session, of, object, seen, err)
 			if forbidden(refusal) {

@@ -15,6 +15,7 @@ type Questions struct {
 // whatever is written. The error says that it did not tell everything; then the
 // differences stand as they were found.
 func (c Comparison) Ask(change Change, ask Questions) (Change, error) {
+	c.Object = c.Noise.LeaveAlone(c.Object, c.Observation.Live)
 	change, err := c.clearTheWay(change, ask.Patch)
 	if errors.Is(err, ErrConflict) {
 		return change, err

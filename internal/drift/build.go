@@ -25,7 +25,7 @@ type InputFacts struct {
 // every scalar is present, lists and maps are never null, and a Secret's values
 // are replaced.
 func BuildInput(object Object, observation Observation, change Change, facts InputFacts) Input {
-	object = object.Unpack()
+	object = Noise{}.LeaveAlone(object.Unpack(), observation.Live)
 	shown := object.Manifest
 	if shown == nil {
 		shown = observation.Live // an extra has no desired side

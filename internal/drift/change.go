@@ -169,9 +169,6 @@ type Change struct {
 	Untried bool
 	// Terminating is set when the live object has a deletionTimestamp.
 	Terminating bool
-	// CreateOnly is set when the object is nondeterministic: it is created when
-	// missing and never written again, not even to adopt it.
-	CreateOnly bool
 	// UID and ResourceVersion of the live object that was judged.
 	UID             string
 	ResourceVersion string

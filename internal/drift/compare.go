@@ -35,6 +35,7 @@ type Comparison struct {
 // Compare says how one desired object and its observation differ. It asks
 // nobody: the API server's own prediction stands in the observation.
 func Compare(c Comparison) Change {
+	c.Object = c.Noise.LeaveAlone(c.Object, c.Observation.Live)
 	change := Change{ID: c.Object.ID, Version: c.Object.Version}
 	switch c.Observation.State {
 	case Unreadable:
@@ -66,12 +67,7 @@ func Compare(c Comparison) Change {
 	if slices.ContainsFunc(entries, managed.merged) {
 		change.Findings = append(change.Findings, saidMerged)
 	}
-	if c.Object.Nondeterministic {
-		change.CreateOnly = true
-		change.Findings = append(change.Findings,
-			saidNondeterministic)
-		return settle(change)
-	}
+	change.Findings = append(change.Findings, c.chance()...)
 	fields, err := fieldChanges(c, entries, &change)
 	if err != nil {
 		change.Err = err
@@ -137,7 +133,7 @@ func missing(c Comparison, change Change) Change {
 		}
 		return change
 	}
-	change.Type, change.Cause = Missing, CauseGit
+	change.Type, change.Cause, change.Findings = Missing, CauseGit, c.chance()
 	change.Unverified = c.Observation.Prediction == Unverified
 	change.Err = c.Observation.Err
 	if c.Entry != nil && c.Entry.UID != "" {
@@ -214,6 +210,7 @@ func fieldChanges(c Comparison, entries []managed, change *Change) ([]FieldChang
 	fields = append(fields, slices.DeleteFunc(c.kept(entries, shape), func(f FieldChange) bool { return covered(fields, f.Path) })...)
 	fields = append(fields, c.rescaled(entries, shape, fields)...)
 	fields = append(fields, c.leftovers(entries, fields)...)
+	fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return c.ofChance(f.Path) })
 	if !change.Ownership.Tracked {
 		fields = withoutMembership(fields, change.Ownership)
 		for i := range fields {

@@ -710,20 +710,6 @@ func TestCompareFindings(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("nondeterministic", func(t *testing.T) {
-		t.Parallel()
-		s := synced(t, configMapYAML)
-		s.set("kubectl-edit", "data mode", "debug")
-		c := s.comparison(configMapYAML)
-		c.Object.Nondeterministic = true
-		got := Compare(c)
-		if got.Type != InSync || len(got.Fields) > 0 || !got.CreateOnly {
-			t.Errorf("it is never updated, so nothing about it is drift: %s %v", got.Type, told(got.Fields))
-		}
-		if diff := cmp.Diff([]string{"its template is nondeterministic: created when missing, never updated"}, got.Findings); diff != "" {
-			t.Errorf("always said: %s", diff)
-		}
-	})
 	t.Run("managedFields stripped", func(t *testing.T) {
 		t.Parallel()
 		s := synced(t, configMapYAML)

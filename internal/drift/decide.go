@@ -99,8 +99,6 @@ func combine(change Change, verdict Verdict) Decision {
 	}
 	alert := func(reason string) Decision { return Decision{Reason: reason} }
 	switch {
-	case change.Type == InSync && change.CreateOnly:
-		return Decision{Action: Ignore, Reason: "exists, and is only ever created"}
 	case untracked && change.Type == InSync:
 		if verdict.Has(VerbAdopt) && verdict.Has(VerbSync) && !verdict.Has(VerbAlertOnly) {
 			d := because(Sync, VerbAdopt, VerbSync)

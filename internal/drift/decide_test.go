@@ -123,7 +123,6 @@ func TestDecideTable(t *testing.T) {
 		{name: "untracked, equal, no adopt", row: "else in sync", change: Change{Type: InSync}, verdict: granting(VerbSync), want: Ignore, reason: "not ours"},
 		{name: "untracked, equal, no sync", row: "else in sync", change: Change{Type: InSync}, verdict: granting(VerbAdopt), want: Ignore, reason: "not ours"},
 		{name: "untracked, equal, alert_only", row: "else in sync", change: Change{Type: InSync}, verdict: granting(VerbAdopt, VerbSync, VerbAlertOnly), want: Ignore, reason: "not ours"},
-		{name: "untracked, equal, only ever created", row: "SAFETY H07: never updated, not even to adopt it", change: Change{Type: InSync, CreateOnly: true}, verdict: granting(VerbAdopt, VerbSync), want: Ignore, reason: "only ever created"},
 		{name: "tracked, equal", row: "nothing to do", change: Change{Type: InSync, Ownership: Ownership{Tracked: true}}, verdict: everything, want: Ignore, reason: "in sync"},
 
 		{name: "alert_only", row: "alert_only not empty → alert-only", change: changed(CauseLive), verdict: everything, want: AlertOnly, reason: "because of alert_only"},
@@ -369,7 +368,6 @@ func drawChange(t *rapid.T) Change {
 		Cause:       rapid.SampledFrom([]Cause{CauseNone, CauseGit, CauseLive, CauseBoth}).Draw(t, "cause"),
 		Ownership:   Ownership{Tracked: rapid.Bool().Draw(t, "tracked"), Foreign: rapid.IntRange(0, 5).Draw(t, "foreign") == 0},
 		Terminating: rapid.IntRange(0, 5).Draw(t, "terminating") == 0,
-		CreateOnly:  rapid.IntRange(0, 5).Draw(t, "create only") == 0,
 		Unverified:  rapid.Bool().Draw(t, "unverified"),
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "fields") {
@@ -474,7 +472,7 @@ func TestNothingActsWithoutItsGrants(t *testing.T) {
 			fail("adopted without adopt")
 		case got.Replace != (len(change.Immutable) > 0), got.Replace && !verdict.Has(VerbReplace):
 			fail("replaced without replace")
-		case change.Type == InSync && (change.CreateOnly || change.Ownership.Tracked):
+		case change.Type == InSync && change.Ownership.Tracked:
 			fail("writing what is in sync")
 		case change.Err != nil && len(change.Immutable) == 0 && !(errors.Is(change.Err, ErrInvalid) && keyEdited(got.Granted)):
 			fail("writing what the server refuses")

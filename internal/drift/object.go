@@ -23,9 +23,11 @@ type Object struct {
 	Version  string // API version within the group, such as "v1"
 	Manifest map[string]any
 	Origin   Origin
-	// Nondeterministic objects differ from one render to the next (a template
-	// calls a random or clock function): created when missing, never updated.
-	Nondeterministic bool
+	// Nondeterministic are the fields that differ from one render to the next, because
+	// the clock, a random function or the order of a map decides them: set when the object
+	// is created, and left alone from then on (see Standing). A list element is named by
+	// fields that tell it from the others, whatever the API's own keys of the list are.
+	Nondeterministic []Path
 	// Packed is the manifest as JSON where Manifest is nil: see Pack. Both are nil
 	// once nobody will look at the object again.
 	Packed []byte

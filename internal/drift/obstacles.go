@@ -82,7 +82,7 @@ func (c Comparison) unremovable(change Change, dry DryPatch, err error) (Change,
 }
 
 func (c Comparison) writable(change Change) bool {
-	return c.Observation.State == Present && c.Observation.Live != nil && !change.Terminating && !change.Ownership.Foreign && !change.CreateOnly
+	return c.Observation.State == Present && c.Observation.Live != nil && !change.Terminating && !change.Ownership.Foreign
 }
 
 // invalid is the API server's refusal of an object's content, or nil.

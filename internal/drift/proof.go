@@ -41,7 +41,7 @@ func Proved(object Object, live map[string]any) bool {
 	if own == nil || own.apiVersion != object.Kind().APIVersion() {
 		return false
 	}
-	return provedMap(own.fields, applied(object.Manifest), live)
+	return provedMap(own.fields, applied(Noise{}.LeaveAlone(object, live).Manifest), live)
 }
 
 // applied is the part of a manifest that managedFields record: the server strips

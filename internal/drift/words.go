@@ -3,13 +3,13 @@ package drift
 // The fixed words of findings, which are about an object, and of notes, which are
 // about one field. docs/drift.md explains each.
 const (
-	saidStripped         = "the part-of label was stripped from the live object"
-	saidRecreated        = "was deleted and created again by somebody: it is not the object that Killick applied"
-	saidDeleted          = "was applied before and is gone: somebody deleted it; a deletion leaves no field manager"
-	saidNondeterministic = "its template is nondeterministic: created when missing, never updated"
-	saidTaken            = "another manager took ownership of fields with equal values"
-	saidRewritten        = "admission changed our own write: healing would loop; the cluster does not keep what Git says"
-	saidNobodyWrote      = "nothing on the object records who wrote what (managedFields were reset, or could not be converted between API versions):" +
+	saidStripped    = "the part-of label was stripped from the live object"
+	saidRecreated   = "was deleted and created again by somebody: it is not the object that Killick applied"
+	saidDeleted     = "was applied before and is gone: somebody deleted it; a deletion leaves no field manager"
+	saidChance      = "the clock, a random function or the order of a map decides fields: they are set when the object is created, and left alone from then on"
+	saidTaken       = "another manager took ownership of fields with equal values"
+	saidRewritten   = "admission changed our own write: healing would loop; the cluster does not keep what Git says"
+	saidNobodyWrote = "nothing on the object records who wrote what (managedFields were reset, or could not be converted between API versions):" +
 		" what was added to it cannot be told from defaults, until Killick writes it again"
 	saidNothingOfOurs = "nothing on the object records what Killick applied (managedFields were reset, or the API version it was applied at" +
 		" is gone): what leaves Git stays in the cluster, until Killick writes it again"

@@ -17,7 +17,11 @@ func (n Noise) WriteOf(app App, step Step, now time.Time) (ApplyRequest, error) 
 		// A new object has nothing that cannot be changed.
 		change.Fields = slices.DeleteFunc(slices.Clone(change.Fields), carried)
 	}
-	object, err := n.Effective(step.Object.Unpack(), change, live)
+	object := step.Object.Unpack()
+	if !step.Decision.Replace {
+		object = n.LeaveAlone(object, live)
+	}
+	object, err := n.Effective(object, change, live)
 	if err != nil {
 		return ApplyRequest{}, err
 	}

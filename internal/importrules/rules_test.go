@@ -53,7 +53,7 @@ var houses = map[string]house{
 		libraries: []string{"github.com/go-git/", "golang.org/x/crypto/ssh/", "github.com/skeema/knownhosts"}},
 	"internal/render": {own: []string{nouns}, rule: stageRule,
 		libraries: []string{"sigs.k8s.io/kustomize/", "helm.sh/helm/", "go.yaml.in/yaml/v2", "go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "sigs.k8s.io/json",
-			"github.com/santhosh-tekuri/jsonschema/v6/", "golang.org/x/text/", "golang.org/x/sys/unix"}},
+			"github.com/Masterminds/sprig/v3", "github.com/santhosh-tekuri/jsonschema/v6/", "golang.org/x/text/", "golang.org/x/sys/unix"}},
 	"internal/cluster": {own: []string{nouns}, rule: stageRule,
 		libraries: []string{"k8s.io/client-go/", "k8s.io/apimachinery/", "sigs.k8s.io/json", "golang.org/x/sync/errgroup"}},
 	"internal/policy": {own: []string{nouns, "policies"}, rule: stageRule + "; policy may import policies",

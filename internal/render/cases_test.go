@@ -100,11 +100,10 @@ func describe(t *testing.T, rendered drift.Rendered) []byte {
 			fmt.Fprintf(&b, ", chart %s, template %s", object.Origin.Chart, object.Origin.Template)
 		}
 		fmt.Fprintln(&b)
-		if object.Nondeterministic {
-			fmt.Fprintln(&b, "# nondeterministic")
-			continue
+		for _, path := range object.Nondeterministic {
+			fmt.Fprintf(&b, "# nondeterministic: %s\n", path)
 		}
-		text, err := yaml.Marshal(object.Manifest)
+		text, err := yaml.Marshal(object.Determined().Manifest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,8 @@ package render
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -27,15 +29,8 @@ import (
 // (loader.MaxDecompressedFileSize).
 const chartFileBytes = 5 << 20
 
-// Passes of a Helm render. Two show random functions. A template that walks a
-// map's keys or values unsorted differs only sometimes (every second time with
-// two keys), so charts that use those functions are rendered more often.
-const (
-	passes          = 2
-	passesUnordered = 8
-)
-
-// renderHelm renders the chart in the app's folder as `helm template` does.
+// renderHelm renders the chart in the app's folder as `helm template` does, and once
+// more with contrary answers where the chart asked clock, chance or map order anything.
 func renderHelm(ctx context.Context, j job) (output, error) {
 	h := helm{job: j, homes: map[string]string{}, archives: map[string]bool{}, origin: drift.Origin{File: path.Join(j.folder, chartFile)}}
 	if err := h.release(); err != nil {
@@ -44,22 +39,41 @@ func renderHelm(ctx context.Context, j job) (output, error) {
 	if err := h.read(); err != nil {
 		return output{}, err
 	}
-	first, unordered, err := h.pass(ctx)
+	c := newChance()
+	made, err := h.pass(ctx, c, nil)
 	if err != nil {
 		return output{}, err
 	}
-	count := passes
-	if unordered {
-		count = passesUnordered
+	out, err := h.documents(made)
+	if err != nil {
+		return output{}, err
 	}
-	for range count - 1 {
-		next, _, err := h.pass(ctx)
-		if err != nil {
-			return output{}, err
-		}
-		first.again = append(first.again, next.documents)
+	if err := h.crds(made, &out); err != nil || !c.asked {
+		return out, err
 	}
-	return first, nil
+	again, err := h.pass(ctx, c.opposite(), made.analysis)
+	if err != nil {
+		return output{}, contraryProblem(err)
+	}
+	again, out.differ = h.differing(made, again)
+	next, err := h.documents(again)
+	if err != nil {
+		return output{}, contraryProblem(err)
+	}
+	out.again = next.documents
+	return out, nil
+}
+
+// contraryProblem says that only the second of two passes failed.
+func contraryProblem(err error) error {
+	var found *drift.Problem
+	if !errors.As(err, &found) {
+		return err
+	}
+	placed := *found
+	placed.Err = fmt.Errorf("the chart renders or fails by chance: with another time and other random values, %w", found.Err)
+	placed.Hint = "take what is random, or the time, out of what the chart checks or names"
+	return &placed
 }
 
 // helm is one chart and its inputs, as bytes: each pass loads them anew because
@@ -148,64 +162,70 @@ func missingDependencies(loaded *chart.Chart) []string {
 	return missing
 }
 
-// pass renders the chart once. It also says whether a template walks maps
-// without an order.
-func (h *helm) pass(ctx context.Context) (out output, unordered bool, err error) {
+// pass renders the chart once. The first pass, which has no analysis yet, checks what it
+// renders.
+func (h *helm) pass(ctx context.Context, c *chance, a *analysis) (chartOutput, error) {
 	if ctx.Err() != nil {
-		return output{}, false, ctx.Err()
+		return chartOutput{}, ctx.Err()
 	}
-	loaded, err := h.load()
+	loaded, err := h.load() // anew each time, because templates may change values
 	if err != nil {
-		return output{}, false, err
+		return chartOutput{}, err
 	}
-	top, values, err := h.renderValues(loaded)
+	top, err := h.renderValues(loaded)
 	if err != nil {
-		return output{}, false, err
+		return chartOutput{}, err
 	}
 	parts := h.parts(loaded, h.job.folder, false)
-	if err := h.validate(loaded, parts, values); err != nil {
-		return output{}, false, err
-	}
-	a, err := h.analyse(loaded, parts, values)
-	if err != nil {
-		return output{}, false, err
+	if a == nil {
+		if a, err = h.check(loaded, parts, top); err != nil {
+			return chartOutput{}, err
+		}
 	}
 	h.job.working(h.origin.File)
-	var e engine.Engine // without a client and without DNS: lookup and getHostByName answer empty
-	rendered, err := e.Render(loaded, top)
+	made := chartOutput{version: loaded.Name() + "-" + loaded.Metadata.Version, parts: parts, analysis: a}
+	c.during(func() {
+		var e engine.Engine // without a client and without DNS: lookup and getHostByName answer empty
+		made.rendered, err = e.Render(loaded, top)
+	})
 	if err != nil {
-		return output{}, false, h.templateProblem(parts, err)
+		return chartOutput{}, h.templateProblem(parts, err)
 	}
-	made := chartOutput{version: loaded.Name() + "-" + loaded.Metadata.Version, parts: parts, rendered: rendered, analysis: a}
 	for _, crd := range loaded.CRDObjects() {
 		made.crds = append(made.crds, chartData{name: crd.Filename, data: crd.File.Data})
 	}
-	out, err = h.documents(made)
-	out.asked = a.asks || loaded.Metadata.KubeVersion != ""
-	return out, a.unordered, err
+	made.asked = a.asks || loaded.Metadata.KubeVersion != ""
+	return made, nil
 }
 
-// renderValues merges the values as Helm does: what templates see, and the
-// values in it as plain JSON.
-func (h *helm) renderValues(loaded *chart.Chart) (chartutil.Values, map[string]any, error) {
+// check looks at the values and the templates before they are used.
+func (h *helm) check(loaded *chart.Chart, parts []chartPart, top chartutil.Values) (*analysis, error) {
+	values, err := deepCopy(top["Values"])
+	if err != nil {
+		return nil, problem(h.origin, "", "copying the values: %w", err)
+	}
+	if err := h.validate(loaded, parts, values); err != nil {
+		return nil, err
+	}
+	return h.analyse(loaded, parts, values)
+}
+
+// renderValues merges the values as Helm does: what templates see.
+func (h *helm) renderValues(loaded *chart.Chart) (chartutil.Values, error) {
 	given, err := deepCopy(h.values)
 	if err != nil {
-		return nil, nil, problem(h.origin, "", "copying the values: %w", err)
+		return nil, problem(h.origin, "", "copying the values: %w", err)
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(loaded, given); err != nil {
-		return nil, nil, problem(h.origin, "", "processing the chart's dependencies: %s", h.scrub(err.Error()))
+		return nil, problem(h.origin, "", "processing the chart's dependencies: %s", h.scrub(err.Error()))
 	}
 	release := chartutil.ReleaseOptions{Name: h.name, Namespace: h.job.app.Namespace, Revision: 1, IsInstall: true}
 	// Helm's own schema validation fetches $ref over the network and from files.
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(loaded, given, release, h.capabilities, true)
 	if err != nil {
-		return nil, nil, problem(h.origin, "", "merging the values: %s", h.scrub(err.Error()))
+		return nil, problem(h.origin, "", "merging the values: %s", h.scrub(err.Error()))
 	}
-	values, err := deepCopy(top["Values"])
-	if err != nil {
-		return nil, nil, problem(h.origin, "", "copying the values: %w", err)
-	}
-	return top, values, nil
+	return top, nil
 }
 
 // parts says where a chart and its dependencies stand in the repository, the

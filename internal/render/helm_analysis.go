@@ -8,17 +8,6 @@ import (
 	"text/template/parse"
 )
 
-// Template functions whose answer changes from one render to the next (Sprig
-// v3.3; https://masterminds.github.io/sprig/). The date functions are here
-// because they take the clock's time when they cannot read their argument.
-var changingFunctions = set("randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "randInt", "shuffle", "uuidv4",
-	"genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey",
-	"bcrypt", "htpasswd", "encryptAES",
-	"now", "ago", "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone", "durationRound")
-
-// unorderedFunctions walk a map in Go's random order.
-var unorderedFunctions = set("keys", "values")
-
 // emptyFunctions ask the cluster or DNS, and answer empty here as they do in
 // `helm template`.
 var emptyFunctions = set("lookup", "getHostByName")
@@ -50,15 +39,11 @@ func set(names ...string) map[string]bool {
 // errs on the side of "may call".
 type analysis struct {
 	templates map[string]*traits
-	unordered bool
-	asks      bool            // some template, or text that tpl may run, may read .Capabilities
-	changing  bool            // some text that tpl may run calls a changing function
-	texts     map[string]bool // texts seen, by content
+	asks      bool // some template, or text that tpl may run, may read .Capabilities
 }
 
 // traits are what one template, or one define, does.
 type traits struct {
-	changes  bool
 	empty    map[string]bool // calls of emptyFunctions
 	tpl      bool
 	includes map[string]bool
@@ -70,7 +55,7 @@ type traits struct {
 }
 
 func newAnalysis() *analysis {
-	return &analysis{templates: map[string]*traits{}, texts: map[string]bool{}}
+	return &analysis{templates: map[string]*traits{}}
 }
 
 // add parses one template file and everything it defines.
@@ -126,7 +111,6 @@ func (a *analysis) addText(content string) *traits {
 		w := walker{traits: t, analysis: a}
 		w.walk(tree.Root)
 	}
-	a.changing = a.changing || t.changes
 	return t
 }
 
@@ -174,16 +158,6 @@ func reaches(calls map[string][]string, from, to string, seen map[string]bool) b
 		}
 	}
 	return false
-}
-
-// changes says whether a template, or anything it may run, calls a random or
-// clock function.
-func (a *analysis) changes(name string) bool {
-	found := false
-	a.visit(name, map[string]bool{}, func(t *traits) {
-		found = found || t.changes || (t.tpl && a.changing)
-	})
-	return found
 }
 
 // emptyCalls are the functions that answer empty which a template, or anything

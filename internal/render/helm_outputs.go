@@ -20,6 +20,7 @@ type chartOutput struct {
 	rendered map[string]string // by the engine's name of the template
 	crds     []chartData
 	analysis *analysis
+	asked    bool // what the cluster serves
 }
 
 // chartPart is one chart of a tree of charts.
@@ -47,9 +48,30 @@ func (h *helm) place(parts []chartPart, name string) (file, template string) {
 	return file, template
 }
 
+// differing is what of a second pass has another text than in the first, and from where
+// that comes. All the rest need not be read again.
+func (h *helm) differing(first, second chartOutput) (chartOutput, map[drift.Origin]bool) {
+	differ := map[drift.Origin]bool{}
+	rendered := map[string]string{}
+	for name, content := range second.rendered {
+		if content != first.rendered[name] {
+			rendered[name] = content
+			differ[h.templateOrigin(second, name)] = true
+		}
+	}
+	second.rendered = rendered
+	return second, differ
+}
+
+// templateOrigin is where a template stands.
+func (h *helm) templateOrigin(made chartOutput, name string) drift.Origin {
+	file, template := h.place(made.parts, name)
+	return drift.Origin{Repository: h.job.app.Repository, File: file, Chart: made.version, Template: template}
+}
+
 // documents sorts what the templates made: manifests, hooks, notes.
 func (h *helm) documents(made chartOutput) (output, error) {
-	var out output
+	out := output{asked: made.asked}
 	written := int64(0)
 	for _, name := range slices.Sorted(maps.Keys(made.rendered)) {
 		if strings.HasSuffix(name, "NOTES.txt") {
@@ -58,8 +80,7 @@ func (h *helm) documents(made chartOutput) (output, error) {
 		if written += int64(len(made.rendered[name])); written > h.job.limits.OutputBytes {
 			return output{}, problem(h.origin, "split the app", "the chart's templates make more than %s", size(h.job.limits.OutputBytes))
 		}
-		file, template := h.place(made.parts, name)
-		origin := drift.Origin{Repository: h.job.app.Repository, File: file, Chart: made.version, Template: template}
+		origin := h.templateOrigin(made, name)
 		for _, call := range made.analysis.emptyCalls(name) {
 			out.warnings = append(out.warnings, drift.Warning{Origin: origin, Message: call + " answers empty: a render asks neither the cluster nor DNS"})
 		}
@@ -72,11 +93,10 @@ func (h *helm) documents(made chartOutput) (output, error) {
 				out.warnings = append(out.warnings, drift.Warning{Origin: origin, Message: hookWarning(doc.manifest, hook)})
 				doc.leftOut = true
 			}
-			doc.nondeterministic = made.analysis.changes(name)
 			out.documents = append(out.documents, doc)
 		}
 	}
-	return out, h.crds(made, &out)
+	return out, nil
 }
 
 // leaveOut names the definitions in crds/ of an app that does not include them.

@@ -113,12 +113,8 @@ func (w *walker) command(command *parse.CommandNode, piped bool) {
 
 func (w *walker) call(name string) {
 	switch {
-	case changingFunctions[name]:
-		w.traits.changes = true
 	case emptyFunctions[name]:
 		w.traits.empty[name] = true
-	case unorderedFunctions[name]:
-		w.analysis.unordered = true
 	case name == "tpl":
 		w.traits.tpl = true
 	}

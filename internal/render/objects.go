@@ -10,18 +10,11 @@ import (
 
 // objects turns one pass's documents into objects in normal form, sorted and
 // unique.
-func (r *Renderer) objects(ctx context.Context, j job, documents []document) (drift.Rendered, error) {
-	flat, err := expandAll(documents, j.limits)
-	if err != nil {
-		return drift.Rendered{}, err
-	}
-	for i := range flat {
-		flat[i].origin.Repository = j.app.Repository
-	}
-	scopes := newScopes(j.capabilities, flat)
+func (r *Renderer) objects(ctx context.Context, j job, scopes scopes, flat []document) (drift.Rendered, error) {
 	var rendered drift.Rendered
 	secrets := 0
 	for _, doc := range flat {
+		doc.origin.Repository = j.app.Repository
 		if ctx.Err() != nil {
 			return drift.Rendered{}, ctx.Err()
 		}
@@ -81,6 +74,7 @@ func onlyLeftOut(left []drift.ID, objects []drift.Object) []drift.ID {
 	})
 }
 
+// expandAll takes the lists apart.
 func expandAll(documents []document, limits Limits) ([]document, error) {
 	var flat []document
 	for _, doc := range documents {
@@ -120,11 +114,10 @@ func (r *Renderer) object(j job, scopes scopes, doc document) (drift.Object, []d
 		}
 	}
 	return drift.Object{
-		ID:               id,
-		Version:          version,
-		Manifest:         doc.manifest,
-		Origin:           doc.origin,
-		Nondeterministic: doc.nondeterministic,
+		ID:       id,
+		Version:  version,
+		Manifest: doc.manifest,
+		Origin:   doc.origin,
 	}, warnings, nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"reflect"
-	"sort"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -160,9 +158,6 @@ func problem(origin drift.Origin, hint, format string, args ...any) error {
 type document struct {
 	manifest map[string]any
 	origin   drift.Origin
-	// nondeterministic is set when the template that made it calls a random or
-	// clock function.
-	nondeterministic bool
 	// leftOut is set for what Helm runs instead of managing it, and for
 	// definitions that the app does not include: left out, but named.
 	leftOut bool
@@ -171,9 +166,10 @@ type document struct {
 // output is what one of the three renderers found.
 type output struct {
 	documents []document
-	// again holds further renders of the same input, to find what changes from
-	// one to the next. Only templates can.
-	again    [][]document
+	// again is what a second render made otherwise, with contrary answers of clock,
+	// chance and map order; differ are the templates that it comes from.
+	again    []document
+	differ   map[drift.Origin]bool
 	warnings []drift.Warning
 	asked    bool // a template may have looked at the capabilities
 }
@@ -233,62 +229,34 @@ func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, in h
 	return r.finish(ctx, j, renderer, out)
 }
 
-// finish normalises every pass and compares them.
+// finish normalises what was rendered, and finds out what of it is chance's.
 func (r *Renderer) finish(ctx context.Context, j job, renderer drift.Renderer, out output) (drift.Rendered, error) {
-	first, err := r.objects(ctx, j, out.documents)
+	flat, err := expandAll(out.documents, j.limits)
 	if err != nil {
 		return drift.Rendered{}, err
 	}
-	for _, documents := range out.again {
-		next, err := r.objects(ctx, j, documents)
+	scopes := newScopes(j.capabilities, flat)
+	first, err := r.objects(ctx, j, scopes, flat)
+	if err != nil {
+		return drift.Rendered{}, err
+	}
+	if len(out.differ) > 0 {
+		again, err := expandAll(out.again, j.limits)
 		if err != nil {
+			return drift.Rendered{}, contraryProblem(err)
+		}
+		second, err := r.objects(ctx, j, scopes, again)
+		if err != nil {
+			return drift.Rendered{}, contraryProblem(err)
+		}
+		if err := markChance(first.Objects, second.Objects, out.differ); err != nil {
 			return drift.Rendered{}, err
 		}
-		if err := markChanged(first.Objects, next.Objects); err != nil {
-			return drift.Rendered{}, err
-		}
-		first.LeftOut = append(first.LeftOut, next.LeftOut...)
-		first.Secrets = append(first.Secrets, next.Secrets...)
 	}
 	first.Renderer, first.AskedCapabilities = renderer, out.asked
 	first.LeftOut = onlyLeftOut(first.LeftOut, first.Objects)
 	first.Warnings = append(out.warnings, first.Warnings...)
-	for _, object := range first.Objects {
-		if object.Nondeterministic {
-			first.Warnings = append(first.Warnings, drift.Warning{Origin: object.Origin,
-				Message: fmt.Sprintf("%s differs from one render to the next (its template calls a random or clock function): "+
-					"it is created when missing and never updated", object.ID.Short())})
-		}
-	}
 	return first, nil
-}
-
-// markChanged marks the objects that a further render made differently. An
-// object that only one of the two renders has cannot be managed at all: each
-// run would create a new one and prune the last.
-func markChanged(objects, again []drift.Object) error {
-	for i := range objects {
-		j := sort.Search(len(again), func(j int) bool { return again[j].ID.Compare(objects[i].ID) >= 0 })
-		if j == len(again) || again[j].ID != objects[i].ID {
-			return unstable(objects[i])
-		}
-		if !reflect.DeepEqual(objects[i].Manifest, again[j].Manifest) {
-			objects[i].Nondeterministic = true
-		}
-	}
-	for _, object := range again {
-		j := sort.Search(len(objects), func(j int) bool { return objects[j].ID.Compare(object.ID) >= 0 })
-		if j == len(objects) || objects[j].ID != object.ID {
-			return unstable(object)
-		}
-	}
-	return nil
-}
-
-func unstable(object drift.Object) error {
-	return problem(object.Origin,
-		"give the object a fixed name: a name that is random or taken from the clock makes a new object in every run",
-		"%s: its identity differs from one render to the next", object.ID.GroupKind())
 }
 
 // exists says whether name is a file or a folder in fsys.
