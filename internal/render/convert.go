@@ -60,13 +60,16 @@ func (c *converter) convert(raw any, depth int) (any, error) {
 	return number(raw)
 }
 
+// errSameKey: two keys of a mapping become one.
+var errSameKey = errors.New("given twice, once as text and once as a number or word")
+
 func (c *converter) entry(tree map[string]any, key, item any, depth int) error {
 	name, err := keyName(key)
 	if err != nil {
 		return err
 	}
 	if _, clash := tree[name]; clash {
-		return fmt.Errorf("key %q is given twice, once as text and once as a number or word", name)
+		return fmt.Errorf("key %q is %w", name, errSameKey)
 	}
 	if err := c.spend(len(name) + 4); err != nil {
 		return err

@@ -28,33 +28,33 @@ type value struct {
 // that name. Unlike kubectl it refuses duplicate keys, keys that clash after
 // conversion, and anything that does not stay within the limits. Empty documents
 // are left out.
-func decode(file string, data []byte, limits Limits) ([]value, error) {
+func decode(file string, data []byte, g grammar) ([]value, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
 		return nil, problem(drift.Origin{File: file}, "save the file as UTF-8", "reading YAML: the file is not UTF-8 text")
 	}
 	if strings.HasSuffix(strings.ToLower(file), ".json") {
-		return decodeJSON(file, data, limits)
+		return decodeJSON(file, data, g.limits)
 	}
-	return decodeChunks(file, split(data, isSeparator), limits)
+	return decodeChunks(file, split(data, isSeparator), g)
 }
 
 // decodeRendered reads what a template made. Helm cuts it at every line that
 // begins with three dashes, whatever follows: templates that trim blanks often
 // leave "---apiVersion: v1" (releaseutil.SplitManifests).
-func decodeRendered(name string, data []byte, limits Limits) ([]value, error) {
+func decodeRendered(name string, data []byte, g grammar) ([]value, error) {
 	if !utf8.Valid(data) {
 		return nil, problem(drift.Origin{File: name}, "save the file as UTF-8", "reading YAML: the text is not UTF-8")
 	}
-	return decodeChunks(name, split(data, func(line []byte) bool { return bytes.HasPrefix(line, []byte("---")) }), limits)
+	return decodeChunks(name, split(data, func(line []byte) bool { return bytes.HasPrefix(line, []byte("---")) }), g)
 }
 
-func decodeChunks(file string, chunks []chunk, limits Limits) ([]value, error) {
+func decodeChunks(file string, chunks []chunk, g grammar) ([]value, error) {
 	var values []value
 	for _, chunk := range chunks {
-		if len(chunk.text) > limits.DocumentBytes {
+		if len(chunk.text) > g.limits.DocumentBytes {
 			return nil, problem(drift.Origin{File: file, Line: chunk.start}, "split the document: the API server refuses larger requests",
-				"reading YAML: the document is larger than %s", size(int64(limits.DocumentBytes)))
+				"reading YAML: the document is larger than %s", size(int64(g.limits.DocumentBytes)))
 		}
 		if directive := chunk.onlyDirectives(); directive != "" {
 			if directive == "%YAML" {
@@ -62,7 +62,7 @@ func decodeChunks(file string, chunks []chunk, limits Limits) ([]value, error) {
 			}
 			return nil, problem(drift.Origin{File: file, Line: chunk.start}, "", "reading YAML: the directive %s is not supported", directive)
 		}
-		found, err := decodeChunk(file, chunk, limits)
+		found, err := decodeChunk(file, chunk, g)
 		if err != nil {
 			return nil, err
 		}
@@ -146,15 +146,20 @@ func (c chunk) onlyDirectives() string {
 
 // decodeChunk reads one chunk to its end: the parser would otherwise stop after
 // the first document that "..." ends, and drop the rest silently.
-func decodeChunk(file string, c chunk, limits Limits) ([]value, error) {
+func decodeChunk(file string, c chunk, g grammar) ([]value, error) {
 	decoder := yamlv2.NewDecoder(bytes.NewReader(c.text))
 	decoder.SetStrict(true)
 	var values []value
-	for {
+	for index := 0; ; index++ {
 		var raw any
 		err := decoder.Decode(&raw)
 		if errors.Is(err, io.EOF) {
 			return values, nil
+		}
+		if err != nil && strings.Contains(err.Error(), sameKeyText) {
+			if raw, err = g.again(file, c, index, err); err != nil {
+				return nil, err
+			}
 		}
 		if err != nil {
 			return nil, yamlProblem(file, c, err)
@@ -162,16 +167,64 @@ func decodeChunk(file string, c chunk, limits Limits) ([]value, error) {
 		if raw == nil {
 			continue
 		}
-		// Aliases may multiply a document; go-yaml bounds how often, this bounds
-		// how much.
-		conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
-		tree, err := conversion.convert(raw, 0)
+		tree, err := g.convert(raw)
+		if errors.Is(err, errSameKey) || err == nil && wordsAsLabels(tree) {
+			if raw, err = g.again(file, c, index, err); err != nil {
+				return nil, err
+			}
+			tree, err = g.convert(raw)
+		}
 		if err != nil {
-			return nil, problem(drift.Origin{File: file, Line: c.start}, conversion.hint, "reading YAML: %w", err)
+			return nil, asProblem(drift.FileLine(file, c.start), err)
 		}
 		values = append(values, value{tree: tree, line: c.start})
 	}
 }
+
+// wordsAsLabels says that a label or an annotation was read as true or false: YAML 1.1
+// takes even a plain y and n for that.
+func wordsAsLabels(tree any) bool {
+	manifest, _ := tree.(map[string]any)
+	metadata, _ := manifest["metadata"].(map[string]any)
+	for _, field := range []string{"labels", "annotations"} {
+		entries, _ := metadata[field].(map[string]any)
+		for _, v := range entries {
+			if _, word := v.(bool); word {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// again reads a document in which the parser saw a key twice, and says where; cause is
+// what the parser said.
+func (g grammar) again(file string, c chunk, index int, cause error) (any, error) {
+	raw, err := g.document(file, c, index)
+	var found *drift.Problem
+	switch {
+	case err == nil || errors.As(err, &found):
+		return raw, err
+	case errors.Is(err, errNotRead):
+		return nil, yamlProblem(file, c, cause)
+	}
+	return nil, problem(drift.Origin{File: file, Line: c.start}, "", "reading YAML: %w", err)
+}
+
+// convert makes the tree that objects hold. Aliases may multiply a document; go-yaml
+// bounds how often, this bounds how much.
+func (g grammar) convert(raw any) (any, error) {
+	conversion := converter{left: 2 * g.limits.DocumentBytes, depth: g.limits.Depth}
+	tree, err := conversion.convert(raw, 0)
+	if err != nil {
+		return nil, &drift.Problem{Err: fmt.Errorf("reading YAML: %w", err), Hint: conversion.hint}
+	}
+	return tree, nil
+}
+
+// sameKeyText is how go-yaml v2 says, in its strict form, that a key is given twice or
+// that a merge key brought it before.
+const sameKeyText = "already set in map"
 
 var (
 	yamlLine   = regexp.MustCompile(`line (\d+): `)
@@ -201,8 +254,8 @@ func yamlProblem(file string, c chunk, err error) error {
 		// The parser shows the whole key, values included.
 		message = before + "a map or a list stands where a key must"
 		hint = "quote the text: {{ … }} is read as a map in a map"
-	case strings.Contains(message, "already set in map"):
-		message = strings.Replace(message, "already set in map", "is given twice", 1)
+	case strings.Contains(message, sameKeyText):
+		message = strings.Replace(message, sameKeyText, "is given twice", 1)
 		hint = "remove one of the two: it is unclear which one is meant"
 	case strings.Contains(message, "excessive aliasing"):
 		hint = "write the values out instead of using YAML aliases"

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -16,18 +17,48 @@ import (
 
 // boundYAML refuses what would grow without bound in Helm's own parser. Chart
 // metadata and default values may repeat a key: Helm takes the last one, and
-// charts of other people do it.
-func boundYAML(file string, data []byte, limits Limits) error {
+// charts of other people do it. It is told.
+func boundYAML(file string, data []byte, g grammar) error {
 	whole := chunk{text: data, line: 1, start: 1}
 	var raw any
-	if err := yamlv2.Unmarshal(data, &raw); err != nil {
+	err := yamlv2.UnmarshalStrict(data, &raw)
+	if err != nil && strings.Contains(err.Error(), sameKeyText) {
+		g.tellRepeats(file, data)
+		raw = nil
+		err = yamlv2.Unmarshal(data, &raw)
+	}
+	if err != nil {
 		return yamlProblem(file, whole, err)
 	}
-	conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
-	if _, err := conversion.convert(raw, 0); err != nil {
-		return problem(drift.Origin{File: file}, conversion.hint, "reading YAML: %w", err)
+	if _, err := g.convert(raw); err != nil {
+		return asProblem(file, err)
 	}
 	return nil
+}
+
+// tellRepeats tells which keys a chart's own file gives twice, and which merge keys
+// Helm reads otherwise than YAML says.
+func (g grammar) tellRepeats(file string, data []byte) {
+	nodes, err := nodesOf(data, g.limits)
+	if err != nil || len(nodes) == 0 {
+		return // Helm has its own words for it
+	}
+	k := &keyed{grammar: g}
+	if _, err := k.value(nodes[0]); err != nil {
+		return
+	}
+	for _, r := range k.repeats {
+		how := "with different values, of which Helm takes the last"
+		if r.equal {
+			how = "with one value"
+		}
+		g.notes.add(drift.Warning{Origin: drift.Origin{File: file, Line: r.second},
+			Message: fmt.Sprintf("key %q is given twice %s, first in line %d: remove one of the two", r.key, how, r.first)})
+	}
+	for _, r := range k.hidden {
+		g.notes.add(drift.Warning{Origin: drift.Origin{File: file, Line: r.first},
+			Message: fmt.Sprintf("key %q stands before the merge key << in line %d: Helm takes the merged value; write << first", r.key, r.second)})
+	}
 }
 
 const archiveSuffix = ".tgz"
@@ -98,7 +129,7 @@ func checkEntry(files *reader, name, entry string, content []byte, depth int) er
 	}
 	switch path.Base(entry) {
 	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
-		return boundYAML(name, content, files.limits)
+		return boundYAML(name, content, grammar{limits: files.limits})
 	}
 	return nil
 }

@@ -37,12 +37,18 @@ func (h *helm) read() error {
 		if err != nil {
 			return problem(h.origin, "value files are relative to the chart, or start with / for the repository's root", "value file %s: there is no %q in the repository", short(name), file)
 		}
-		documents, err := decode(file, data, h.job.limits)
+		documents, err := decode(file, data, h.job.own())
 		if err != nil {
 			return err
 		}
 		if len(documents) > 1 {
 			return problem(drift.Origin{File: file, Line: documents[1].line}, "keep one document per file", "reading values: Helm ignores everything after the first document")
+		}
+		// What was read, not the file: a value beside a merge key wins there.
+		if len(documents) == 1 {
+			if data, err = json.Marshal(documents[0].tree); err != nil {
+				return problem(drift.Origin{File: file}, "", "reading values: %w", err)
+			}
 		}
 		parsed, err := readValues(data)
 		if err != nil {
@@ -157,7 +163,7 @@ func (h *helm) addFile(name, relative string) error {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch path.Base(name) {
 	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
-		if err := boundYAML(name, data, h.job.limits); err != nil {
+		if err := boundYAML(name, data, h.job.others()); err != nil {
 			return err
 		}
 	}

@@ -109,7 +109,7 @@ func (h *helm) leaveOut(made chartOutput, out *output) {
 	out.warnings = append(out.warnings, drift.Warning{Origin: h.origin,
 		Message: fmt.Sprintf("%s in crds/ left out: helm.includeCRDs is not set", plural(len(made.crds), "file is", "files are"))})
 	for _, definition := range made.crds {
-		values, err := decode(definition.name, definition.data, h.job.limits)
+		values, err := decode(definition.name, definition.data, h.job.others())
 		if err != nil {
 			continue
 		}
@@ -134,7 +134,7 @@ func (h *helm) crds(made chartOutput, out *output) error {
 	for _, definition := range made.crds {
 		file, template := h.place(made.parts, definition.name)
 		origin := drift.Origin{Repository: h.job.app.Repository, File: file, Chart: made.version, Template: template}
-		values, err := decode(file, definition.data, h.job.limits)
+		values, err := decode(file, definition.data, h.job.others())
 		if err != nil {
 			return err
 		}
@@ -156,9 +156,14 @@ func (h *helm) crds(made chartOutput, out *output) error {
 // manifests decodes what one template made. Its lines are not those of the
 // template, so errors name them as rendered.
 func (h *helm) manifests(name, content string, origin drift.Origin) ([]document, error) {
-	values, err := decodeRendered(name, []byte(content), h.job.limits)
+	g := h.job.others()
+	g.notes = &notes{}
+	values, err := decodeRendered(name, []byte(content), g)
 	if err != nil {
 		return nil, h.renderedProblem(origin, err)
+	}
+	for _, warning := range g.notes.warnings {
+		h.job.notes.add(drift.Warning{Origin: origin, Message: fmt.Sprintf("what the template made, line %d: %s", warning.Origin.Line, warning.Message)})
 	}
 	var documents []document
 	for _, v := range values {

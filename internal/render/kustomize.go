@@ -168,6 +168,9 @@ func (c *collector) document(res *resource.Resource) (document, error) {
 	}
 	data, err := res.MarshalJSON()
 	if err != nil {
+		if found := c.scan.keyProblem(res.YNode(), origin); found != nil {
+			return document{}, found
+		}
 		return document{}, problem(origin, "", "reading what Kustomize built: %s", c.scan.scrub(err.Error()))
 	}
 	if c.written += int64(len(data)); c.written > limits.OutputBytes {

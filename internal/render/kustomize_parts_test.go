@@ -41,7 +41,7 @@ func krustyBuild(t testing.TB, tree fstest.MapFS, folder string) ([]byte, error)
 func partsBuild(t testing.TB, tree fstest.MapFS, folder string, size int) []byte {
 	t.Helper()
 	limits := Limits{}.withDefaults()
-	s := newScan(job{app: drift.App{Name: "shop"}, folder: folder, files: newReader(tree, limits), limits: limits, part: size})
+	s := newScan(job{app: drift.App{Name: "shop"}, folder: folder, files: newReader(tree, limits), notes: &notes{}, limits: limits, part: size})
 	if err := s.folder(context.Background(), folder); err != nil {
 		return nil
 	}
@@ -117,7 +117,7 @@ func TestPartsEqualTheWhole(t *testing.T) {
 func planOf(t *testing.T, tree fstest.MapFS) (*plan, bool) {
 	t.Helper()
 	limits := Limits{}.withDefaults()
-	s := newScan(job{folder: "app", files: newReader(tree, limits), limits: limits, part: partObjects})
+	s := newScan(job{folder: "app", files: newReader(tree, limits), notes: &notes{}, limits: limits, part: partObjects})
 	if err := s.folder(context.Background(), "app"); err != nil {
 		t.Fatal(err)
 	}

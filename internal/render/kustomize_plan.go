@@ -300,7 +300,9 @@ func (p *plan) reads(folder string, k types.Kustomization) bool {
 				return false
 			}
 		}
-		values, err := decode(name, data, p.scan.job.limits)
+		g := p.scan.job.kustomize()
+		g.notes = nil // the scan has told them
+		values, err := decode(name, data, g)
 		if err != nil {
 			return false
 		}

@@ -14,7 +14,7 @@ import (
 func (s *scan) plugin(ctx context.Context, file, field, entry string) error {
 	origin := drift.Origin{File: file}
 	if strings.Contains(entry, "\n") || strings.Contains(entry, ": ") {
-		values, err := decode(file, []byte(entry), s.job.limits)
+		values, err := decode(file, []byte(entry), s.job.kustomize())
 		if err != nil {
 			return problem(origin, "", "%s: reading the inline configuration: %s", field, s.scrub(err.Error()))
 		}
@@ -29,7 +29,7 @@ func (s *scan) plugin(ctx context.Context, file, field, entry string) error {
 		if err != nil {
 			return asProblem(target, err)
 		}
-		values, err := decode(target, data, s.job.limits)
+		values, err := decode(target, data, s.job.kustomize())
 		if err != nil {
 			return err
 		}

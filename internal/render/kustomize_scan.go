@@ -94,7 +94,7 @@ func (s *scan) load(file string) (types.Kustomization, error) {
 		return kustomization, asProblem(file, err)
 	}
 	// Its decoder is lenient and unbounded; this one gives line numbers.
-	values, err := decode(file, data, s.job.limits)
+	values, err := decode(file, data, s.job.others())
 	if err != nil {
 		return kustomization, err
 	}
@@ -218,7 +218,7 @@ func (s *scan) files(file string, k types.Kustomization) error {
 			}
 		}
 	}
-	return nil
+	return s.patchTexts(file, k)
 }
 
 // remember collects the values of a secret generator.
@@ -319,9 +319,19 @@ func (s *scan) resource(ctx context.Context, file, field, reference string) erro
 	if _, known := s.found[target]; known {
 		return nil
 	}
-	documents, err := readManifests(s.job, target)
+	g := s.job.kustomize()
+	g.notes = &notes{}
+	documents, err := readManifests(s.job, target, g)
 	if err != nil {
 		return err
+	}
+	if len(g.notes.warnings) > 0 {
+		if err := s.withoutRepeats(target); err != nil {
+			return err
+		}
+	}
+	for _, warning := range g.notes.warnings {
+		s.job.notes.add(warning)
 	}
 	for _, doc := range documents {
 		s.listed = s.listed || strings.HasSuffix(text(doc.manifest["kind"]), "List")

@@ -29,7 +29,7 @@ func renderYAML(ctx context.Context, j job) (output, error) {
 		default:
 			return nil
 		}
-		documents, err := readManifests(j, name)
+		documents, err := readManifests(j, name, j.own())
 		out.documents = append(out.documents, documents...)
 		return err
 	})
@@ -52,13 +52,13 @@ func nestedApp(j job, folder string) error {
 		Hint: fmt.Sprintf("make %q an app of its own, or give %q a kustomization.yaml", folder, j.folder)}
 }
 
-// readManifests decodes one file into documents.
-func readManifests(j job, name string) ([]document, error) {
+// readManifests decodes one file into documents, read by a grammar.
+func readManifests(j job, name string, g grammar) ([]document, error) {
 	data, err := j.files.read(name)
 	if err != nil {
 		return nil, asProblem(name, err)
 	}
-	values, err := decode(name, data, j.limits)
+	values, err := decode(name, data, g)
 	if err != nil {
 		return nil, err
 	}

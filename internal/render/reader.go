@@ -52,6 +52,9 @@ func (r *reader) read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// replace makes later reads of a file return other content.
+func (r *reader) replace(name string, data []byte) { r.cache[name] = data }
+
 // spend takes bytes that do not come from a file of the checkout, such as an
 // unpacked archive's, from the same budget.
 func (r *reader) spend(name string, bytes int64) error {

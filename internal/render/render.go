@@ -144,6 +144,15 @@ func asProblem(file string, err error) error {
 // stage is this package's name in reports.
 const stage = "render"
 
+// asPlain is the problem in an error, or one that holds it.
+func asPlain(err error) *drift.Problem {
+	var found *drift.Problem
+	if errors.As(err, &found) {
+		return found
+	}
+	return &drift.Problem{Err: err}
+}
+
 // problem is an error at a place.
 func problem(origin drift.Origin, hint, format string, args ...any) error {
 	return &drift.Problem{
@@ -180,6 +189,7 @@ type job struct {
 	folder       string // clean path inside the repository, "." for its root
 	in           host
 	files        *reader
+	notes        *notes // what is noticed about the input
 	capabilities drift.Capabilities
 	limits       Limits
 	part         int // objects per build of a large kustomization
@@ -206,6 +216,7 @@ func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, in h
 		folder:       folder,
 		in:           in,
 		files:        newReader(request.Checkout.FS, limits),
+		notes:        &notes{},
 		capabilities: request.Capabilities,
 		limits:       limits,
 		part:         r.part,
@@ -226,6 +237,10 @@ func (r *Renderer) render(ctx context.Context, request drift.RenderRequest, in h
 	if err != nil {
 		return drift.Rendered{}, err
 	}
+	for i := range j.notes.warnings {
+		j.notes.warnings[i].Origin.Repository = j.app.Repository
+	}
+	out.warnings = append(j.notes.warnings, out.warnings...)
 	return r.finish(ctx, j, renderer, out)
 }
 
