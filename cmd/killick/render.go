@@ -68,14 +68,15 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 	for _, object := range all.Objects {
 		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
 	}
-	hide := drift.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...)
+	hide := drift.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...).Manifests()
 	for _, object := range all.Objects {
 		if said := object.LeftToChance(); said != "" {
 			all.Warnings = append(all.Warnings, drift.Warning{Origin: object.Origin, Message: object.ID.Short() + ": " + said})
 		}
 	}
 	for _, warning := range all.Warnings {
-		fmt.Fprintln(w.err, "warning:", hide.String(located(warning)))
+		warning.Message = hide.String(warning.Message)
+		fmt.Fprintln(w.err, "warning:", located(warning))
 	}
 	if err := w.writeObjects(all.Objects, settings.Namespace, hide); err != nil {
 		return err
@@ -162,12 +163,12 @@ func renderApp(ctx context.Context, d desired, renderer reconcile.Renderer, app 
 
 // writeObjects prints objects as YAML, of one namespace when one is given. A
 // Secret's values are hidden, also where another object repeats them.
-func (w world) writeObjects(objects []drift.Object, namespace string, hide drift.Redactor) error {
+func (w world) writeObjects(objects []drift.Object, namespace string, hide drift.ManifestRedactor) error {
 	for _, object := range objects {
 		if namespace != "" && object.ID.Namespace != namespace {
 			continue
 		}
-		data, err := yaml.Marshal(hide.Object(drift.MaskObject(object.ID, object.Manifest)))
+		data, err := yaml.Marshal(hide.Object(object.ID, object.Manifest))
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ type world struct {
 type exit struct {
 	code  int
 	cause error
-	hide  drift.Redactor
+	hide  redactor
 }
 
 func (e *exit) Error() string {
@@ -186,14 +186,44 @@ func (w world) warnUnknown(root *cobra.Command, c config.Config) {
 
 // printError writes an error for people: every problem on its own line, with
 // file:line in front and the hint below.
-func printError(out io.Writer, err error, hide drift.Redactor) {
+func printError(out io.Writer, err error, hide redactor) {
+	if hide == nil {
+		hide = drift.Redactor{}
+	}
 	for _, line := range problems(err) {
-		fmt.Fprintln(out, "killick:", hide.String(line.Error()))
+		fmt.Fprintln(out, "killick:", withoutSecrets(line, hide))
 		var problem *drift.Problem
 		if errors.As(line, &problem) && problem.Hint != "" {
 			fmt.Fprintln(out, "  hint:", hide.String(problem.Hint))
 		}
 	}
+}
+
+// redactor removes secrets from a text.
+type redactor interface{ String(text string) string }
+
+// withoutSecrets is the text of an error in which the app and the file stay what they
+// are, although a secret may be the same word.
+func withoutSecrets(err error, hide redactor) string {
+	text, kept := err.Error(), ""
+	var app *appError
+	if errors.As(err, &app) {
+		kept, text = cutThrough(text, fmt.Sprintf("app %q: ", app.app))
+	}
+	var problem *drift.Problem
+	if errors.As(err, &problem) && problem.File != "" {
+		place, rest := cutThrough(text, problem.File)
+		kept, text = kept+place, rest
+	}
+	return kept + hide.String(text)
+}
+
+// cutThrough cuts a text behind its beginning; one that begins otherwise is the rest.
+func cutThrough(text, beginning string) (found, rest string) {
+	if rest, cut := strings.CutPrefix(text, beginning); cut {
+		return beginning, rest
+	}
+	return "", text
 }
 
 // problems takes joined errors and lists of problems apart. An error that wraps

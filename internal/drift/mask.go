@@ -115,6 +115,23 @@ func maskLeaves(v any, with string) any {
 // labels and annotations that repeat it, and annotations that copy whole objects.
 // managedFields are left out.
 func MaskObject(id ID, object map[string]any) map[string]any {
+	out := maskData(id, object)
+	if out != nil && isSecret(id) {
+		own := Redactor{}.WithValues(SecretValues(id, object)...)
+		for _, key := range []string{"labels", "annotations"} {
+			notes, _ := metadata(out)[key].(map[string]any)
+			for name, note := range notes {
+				if own.holds(note) {
+					notes[name] = masked
+				}
+			}
+		}
+	}
+	return out
+}
+
+// maskData hides a Secret's data, and copies of whole objects.
+func maskData(id ID, object map[string]any) map[string]any {
 	if object == nil {
 		return nil
 	}
@@ -126,15 +143,6 @@ func MaskObject(id ID, object map[string]any) map[string]any {
 		for _, key := range []string{"data", "stringData"} {
 			if out[key] != nil {
 				out[key] = maskLeaves(out[key], masked)
-			}
-		}
-		own := Redactor{}.WithValues(SecretValues(id, object)...)
-		for _, key := range []string{"labels", "annotations"} {
-			notes, _ := metadata(out)[key].(map[string]any)
-			for name, note := range notes {
-				if own.holds(note) {
-					notes[name] = masked
-				}
 			}
 		}
 	}

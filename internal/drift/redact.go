@@ -54,6 +54,11 @@ func (r Redactor) With(secrets ...string) Redactor {
 
 // WithValues is a redactor that also knows these secrets.
 func (r Redactor) WithValues(values ...SecretValue) Redactor {
+	return r.with(learner.learn, values)
+}
+
+// with learns values in one of the learner's ways.
+func (r Redactor) with(learn func(learner, SecretValue), values []SecretValue) Redactor {
 	l := learner{learnt: maps.Clone(r.learnt), short: maps.Clone(r.short), sought: map[string]bool{}, beside: map[string][]beside{}}
 	if l.learnt == nil {
 		l.learnt, l.short = map[SecretValue]bool{}, map[string]bool{}
@@ -67,7 +72,7 @@ func (r Redactor) WithValues(values ...SecretValue) Redactor {
 		l.beside[key] = slices.Clone(all)
 	}
 	for _, value := range values {
-		l.learn(value)
+		learn(l, value)
 	}
 	next := Redactor{learnt: l.learnt, beside: l.beside, short: l.short, starts: make(map[uint64][]string, len(l.sought))}
 	next.sieve = make([]uint64, 1<<bits.Len(uint(len(l.sought)/2+64)))

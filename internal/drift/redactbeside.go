@@ -177,23 +177,6 @@ func (r Redactor) Tree(v any) any {
 	return v
 }
 
-// Object is a manifest without the known secrets. What identifies it stays.
-func (r Redactor) Object(manifest map[string]any) map[string]any {
-	out, _ := r.Tree(manifest).(map[string]any)
-	for _, key := range []string{"apiVersion", "kind"} {
-		if v, named := manifest[key]; named {
-			out[key] = v
-		}
-	}
-	meta := metadata(out)
-	for _, key := range []string{"name", "namespace"} {
-		if v, named := metadata(manifest)[key]; named {
-			meta[key] = v
-		}
-	}
-	return out
-}
-
 // field hides a value in the place that a change names.
 func (r Redactor) field(path string, v any) any {
 	if len(r.beside) == 0 {

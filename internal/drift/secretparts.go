@@ -51,6 +51,25 @@ func (l learner) learn(value SecretValue) {
 	l.inside(value.Key, trimmed, nested)
 }
 
+// learnPart takes a value of a Secret as if it stood inside another one: an ordinary word
+// under a name that does not say that it is secret is hidden beside that name alone.
+func (l learner) learnPart(value SecretValue) {
+	trimmed := strings.TrimSpace(value.Value)
+	if value.Key == "" || len(trimmed) < minSecret || !ordinary(trimmed) || sensitive.MatchString(value.Key) {
+		l.learn(value)
+		return
+	}
+	l.learnt[value] = true
+	l.hideBeside(value.Key, trimmed, true)
+}
+
+// learnDrawn takes a value only if it looks like something that a machine drew.
+func (l learner) learnDrawn(value SecretValue) {
+	if trimmed := strings.TrimSpace(value.Value); len(trimmed) >= minSecret && !ordinary(trimmed) {
+		l.learn(value)
+	}
+}
+
 // hide looks for a text anywhere, and for base64 of it that lost its case.
 func (l learner) hide(text string) {
 	if !l.seek(text) || len(text) > copiedShort {
