@@ -36,17 +36,15 @@ func decode(file string, data []byte, g grammar) ([]value, error) {
 	if strings.HasSuffix(strings.ToLower(file), ".json") {
 		return decodeJSON(file, data, g.limits)
 	}
-	return decodeChunks(file, split(data, isSeparator), g)
+	return decodeChunks(file, split(data), g)
 }
 
-// decodeRendered reads what a template made. Helm cuts it at every line that
-// begins with three dashes, whatever follows: templates that trim blanks often
-// leave "---apiVersion: v1" (releaseutil.SplitManifests).
+// decodeRendered reads what a template made, cut as Helm cuts it.
 func decodeRendered(name string, data []byte, g grammar) ([]value, error) {
 	if !utf8.Valid(data) {
 		return nil, problem(drift.Origin{File: name}, "save the file as UTF-8", "reading YAML: the text is not UTF-8")
 	}
-	return decodeChunks(name, split(data, func(line []byte) bool { return bytes.HasPrefix(line, []byte("---")) }), g)
+	return decodeChunks(name, splitRendered(data), g)
 }
 
 func decodeChunks(file string, chunks []chunk, g grammar) ([]value, error) {
@@ -62,6 +60,9 @@ func decodeChunks(file string, chunks []chunk, g grammar) ([]value, error) {
 			}
 			return nil, problem(drift.Origin{File: file, Line: chunk.start}, "", "reading YAML: the directive %s is not supported", directive)
 		}
+		if !g.endsAsItIs {
+			chunk.text = ended(chunk.text)
+		}
 		found, err := decodeChunk(file, chunk, g)
 		if err != nil {
 			return nil, err
@@ -69,79 +70,6 @@ func decodeChunks(file string, chunks []chunk, g grammar) ([]value, error) {
 		values = append(values, found...)
 	}
 	return values, nil
-}
-
-// chunk is the text between two document separators.
-type chunk struct {
-	text  []byte
-	line  int // of the first byte
-	start int // of the first content
-}
-
-// split cuts a stream at its separator lines. What follows the dashes on the same
-// line belongs to the new document.
-func split(data []byte, separates func(line []byte) bool) []chunk {
-	var chunks []chunk
-	begin, beginLine, line := 0, 1, 1
-	flush := func(end int) {
-		if c, ok := newChunk(data[begin:end], beginLine); ok {
-			chunks = append(chunks, c)
-		}
-	}
-	for offset := 0; offset < len(data); line++ {
-		end := len(data)
-		if i := bytes.IndexByte(data[offset:], '\n'); i >= 0 {
-			end = offset + i + 1
-		}
-		if separates(data[offset:end]) {
-			flush(offset)
-			begin, beginLine = offset+len("---"), line
-		}
-		offset = end
-	}
-	flush(len(data))
-	return chunks
-}
-
-// isSeparator says where YAML ends a document: at three dashes at the start of a
-// line and before a blank or the line's end.
-func isSeparator(line []byte) bool {
-	rest, found := bytes.CutPrefix(line, []byte("---"))
-	return found && (len(rest) == 0 || strings.IndexByte(" \t\r\n", rest[0]) >= 0)
-}
-
-// newChunk finds where the content starts; a chunk of blanks and comments is
-// none.
-func newChunk(text []byte, line int) (chunk, bool) {
-	at := line
-	for content := range bytes.Lines(text) {
-		trimmed := bytes.TrimSpace(content)
-		if len(trimmed) > 0 && trimmed[0] != '#' {
-			return chunk{text: text, line: line, start: at}, true
-		}
-		at++
-	}
-	return chunk{}, false
-}
-
-// onlyDirectives is the first directive of a chunk that holds nothing else, as
-// the head of a file before its first separator may.
-func (c chunk) onlyDirectives() string {
-	first := ""
-	for content := range bytes.Lines(c.text) {
-		trimmed := string(bytes.TrimSpace(content))
-		switch {
-		case trimmed == "", trimmed[0] == '#':
-		case trimmed[0] == '%':
-			word, _, _ := strings.Cut(trimmed, " ")
-			if first == "" || word != "%YAML" {
-				first = word
-			}
-		default:
-			return ""
-		}
-	}
-	return first
 }
 
 // decodeChunk reads one chunk to its end: the parser would otherwise stop after

@@ -36,7 +36,7 @@ func TestSplit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []doc
-			for _, c := range split([]byte(test.text), isSeparator) {
+			for _, c := range split([]byte(test.text)) {
 				got = append(got, doc{string(c.text), c.start})
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -102,7 +102,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("line %d", v.line)
 			}
 		}
-		chunks := split(data, isSeparator)
+		chunks := split(data)
 		if len(chunks) != 1 || strings.Contains(string(data), "...") {
 			return
 		}

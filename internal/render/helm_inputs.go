@@ -37,7 +37,7 @@ func (h *helm) read() error {
 		if err != nil {
 			return problem(h.origin, "value files are relative to the chart, or start with / for the repository's root", "value file %s: there is no %q in the repository", short(name), file)
 		}
-		documents, err := decode(file, data, h.job.own())
+		documents, err := decode(file, data, h.job.values())
 		if err != nil {
 			return err
 		}

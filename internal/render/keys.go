@@ -25,7 +25,9 @@ type grammar struct {
 	// kustomizeKeys compares keys as Kustomize's parser does, by their text, so that
 	// `y` and `yes` are two keys. Helm and kubectl read both as "true".
 	kustomizeKeys bool
-	notes         *notes
+	// endsAsItIs keeps a last line without a line break, as Helm does in value files.
+	endsAsItIs bool
+	notes      *notes
 }
 
 // notes are what a render has to say about its input and what stops nothing.
@@ -46,8 +48,11 @@ func (n *notes) add(warning drift.Warning) {
 	n.warnings = append(n.warnings, warning)
 }
 
-// own is the grammar of what the app's owner writes: plain manifests and value files.
+// own is the grammar of plain manifests.
 func (j job) own() grammar { return grammar{limits: j.limits, notes: j.notes} }
+
+// values is the grammar of value files.
+func (j job) values() grammar { return grammar{limits: j.limits, notes: j.notes, endsAsItIs: true} }
 
 // others is the grammar of what a template made, and of the files of a chart.
 func (j job) others() grammar { return grammar{limits: j.limits, notes: j.notes, tellEqual: true} }

@@ -181,7 +181,7 @@ func piecesOf(data []byte, seeds []seed) []piece {
 	if len(seeds) < 2 || bytes.HasPrefix(data, []byte("\ufeff")) {
 		return nil
 	}
-	chunks := split(data, isSeparator)
+	chunks := split(data)
 	if len(chunks) != len(seeds) {
 		return nil
 	}
