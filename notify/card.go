@@ -192,7 +192,7 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 		if e.File != "" {
 			entry.lines = append(entry.lines, line{style: code, text: prose(e.File)})
 		}
-		entry.lines = append(entry.lines, line{text: prose(strings.TrimPrefix(e.Message, e.File+": "))})
+		entry.lines = append(entry.lines, line{text: message(strings.TrimPrefix(e.Message, e.File+": "))})
 		if e.Hint != "" {
 			entry.lines = append(entry.lines, line{text: "hint: " + prose(e.Hint)})
 		}

@@ -23,8 +23,26 @@ func findingItem(f finding, markNew bool) item {
 	entry := item{mark: f.class.mark(), head: cut(clean(r.ID().Short()), lineLimit), group: f.verdict,
 		isNew: markNew && f.fresh}
 	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
-	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(r), whyLines(r), originLines(f))
+	var once sentences
+	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(r, &once), whyLines(r, &once), originLines(f))
 	return entry
+}
+
+// sentences are what an item has said so far: an error, a refusal and the reason of
+// the decision are often one text, and a reader looks for the difference.
+type sentences []string
+
+// repeats says whether the text stands in one that was said before, and notes it
+// otherwise. Short texts repeat by chance, and only count when they are the same.
+func (s *sentences) repeats(text string) bool {
+	const chance = 16 // bytes
+	said := slices.ContainsFunc(*s, func(before string) bool {
+		return before == text || len(text) >= chance && strings.Contains(before, text)
+	})
+	if !said {
+		*s = append(*s, text)
+	}
+	return said
 }
 
 // whatMoved says in words how the object differs, and on whose side.
@@ -128,53 +146,68 @@ func managerText(field drift.ReportField) string {
 	return text
 }
 
-// errorLines are what went wrong or was refused, and other facts.
-func errorLines(r drift.ReportResource) []line {
+// errorLines are what went wrong or was refused and what to do about it, and other
+// facts.
+func errorLines(r drift.ReportResource, once *sentences) []line {
 	var lines []line
-	if r.Error != "" {
-		lines = append(lines, line{style: strong, text: "error: " + prose(r.Error)})
+	if r.Error != "" && !once.repeats(r.Error) {
+		lines = append(lines, line{style: strong, text: "error: " + message(r.Error)})
 	}
-	lines = append(lines, limited("refused: ", r.Refused)...)
-	lines = append(lines, limited("", r.Findings)...)
+	lines = append(lines, limited("refused: ", r.Refused, once)...)
+	lines = append(lines, limited("", r.Findings, once)...)
 	if unhealthy(r) {
-		lines = append(lines, line{style: strong, text: strings.Join(nonEmpty("health Failed", prose(r.HealthReason)), ": ")})
+		reason := r.HealthReason
+		if reason != "" && once.repeats(reason) {
+			reason = ""
+		}
+		lines = append(lines, line{style: strong, text: strings.Join(nonEmpty("health Failed", message(reason)), ": ")})
+	}
+	if r.Hint != "" && !once.repeats(r.Hint) {
+		lines = append(lines, line{text: "hint: " + prose(r.Hint)})
 	}
 	return lines
 }
 
-func limited(prefix string, texts []string) []line {
+func limited(prefix string, texts []string, once *sentences) []line {
+	texts = slices.DeleteFunc(slices.Clone(texts), once.repeats)
 	var lines []line
 	for i, text := range texts {
 		if i == noteLimit {
 			return append(lines, line{text: fmt.Sprintf("…and %d more", len(texts)-i)})
 		}
-		lines = append(lines, line{text: prefix + prose(text)})
+		lines = append(lines, line{text: prefix + message(text)})
 	}
 	return lines
 }
 
 // whyLines give the reason and each rule with its file and line.
-func whyLines(r drift.ReportResource) []line {
+func whyLines(r drift.ReportResource, once *sentences) []line {
 	var lines []line
 	said := slices.ContainsFunc(r.Rules, func(rule drift.ReportRule) bool { return rule.Reason == r.Reason })
-	if r.Reason != "" && !said {
-		lines = append(lines, line{text: "why: " + prose(r.Reason)})
+	if r.Reason != "" && !said && !once.repeats(r.Reason) {
+		lines = append(lines, line{text: "why: " + message(r.Reason)})
 	}
-	lines = append(lines, ruleLines("rule", r.Rules)...)
-	lines = append(lines, ruleLines("overruled", r.Overruled)...)
+	lines = append(lines, ruleLines("rule", r.Rules, once)...)
+	lines = append(lines, ruleLines("overruled", r.Overruled, once)...)
 	if r.Approval != "" {
 		lines = append(lines, line{style: strong, text: "waits for approval " + prose(r.Approval)})
 	}
 	return lines
 }
 
-func ruleLines(label string, rules []drift.ReportRule) []line {
+// ruleLines name each rule by its verb, reason and place. A reason that stands above
+// already is left out: the place tells the rules apart.
+func ruleLines(label string, rules []drift.ReportRule, once *sentences) []line {
 	var lines []line
 	for i, rule := range rules {
 		if i == ruleLimit {
 			return append(lines, line{text: fmt.Sprintf("…and %s", count(len(rules)-i, "more rule"))})
 		}
-		text := label + " " + prose(rule.Verb) + ": " + prose(rule.Reason) + parenthesized(prose(rule.Rule))
+		text := label + " " + prose(rule.Verb)
+		if rule.Reason != "" && !once.repeats(rule.Reason) {
+			text += ": " + prose(rule.Reason)
+		}
+		text += parenthesized(prose(rule.Rule))
 		if rule.Ref != "" {
 			text += " · " + prose(rule.Ref)
 		}

@@ -52,6 +52,17 @@ func cut(s string, limit int) string {
 // prose is a cleaned line of bounded length.
 func prose(s string) string { return cut(strings.TrimSpace(clean(s)), lineLimit) }
 
+// message is a cleaned message of bounded length. Messages read "doing what: cause",
+// so a long one keeps its end too.
+func message(s string) string {
+	runes := []rune(strings.TrimSpace(clean(s)))
+	if len(runes) <= lineLimit {
+		return string(runes)
+	}
+	const end = lineLimit / 2
+	return string(runes[:lineLimit-end-1]) + "…" + string(runes[len(runes)-end:])
+}
+
 // fieldLine is "path: live → desired", where "absent" stands for the side that
 // does not have the value.
 func fieldLine(field drift.ReportField) string {
