@@ -67,6 +67,7 @@ type mark struct{ emoji, text string }
 
 var (
 	markFailed    = mark{"🔥", "✗"}
+	markCritical  = mark{"🚨", "‼"}
 	markAttention = mark{"⚠️", "!"}
 	markReplaced  = mark{"♻️", "±"}
 	markHealed    = mark{"🛠️", "~"}
@@ -80,30 +81,76 @@ func (c class) mark() mark {
 	return [...]mark{markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced}[c]
 }
 
-// tally counts findings by class in words: "1 failed, 2 need attention".
+// tally counts findings by class in words, each with what policies called critical or a
+// warning: "1 failed (critical), 2 need attention (1 warning)".
 func tally(list []finding) string {
-	var counts [synced + 1]int
+	var byClass [synced + 1][]finding
 	for _, f := range list {
-		counts[f.class]++
+		byClass[f.class] = append(byClass[f.class], f)
 	}
 	words := [...]string{"failed", "need attention", replacedVerdict, "healed", "pruned", "synced"}
 	var parts []string
-	for c, n := range counts {
-		switch {
-		case n == 1 && class(c) == attention:
-			parts = append(parts, "1 needs attention")
-		case n > 0:
-			parts = append(parts, fmt.Sprintf("%d %s", n, words[c]))
+	for c, of := range byClass {
+		word := words[c]
+		if len(of) == 1 && class(c) == attention {
+			word = "needs attention"
+		}
+		if len(of) > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", len(of), word)+parenthesized(severities(of)))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// severities counts what policies called critical or a warning: "1 critical, 2 warning",
+// or the one word for a single finding.
+func severities(list []finding) string {
+	var parts []string
+	for _, severity := range []string{"critical", "warning"} {
+		n := 0
+		for _, f := range list {
+			if f.resource.Severity == severity {
+				n++
+			}
+		}
+		switch {
+		case n > 0 && len(list) == 1:
+			return severity
+		case n > 0:
+			parts = append(parts, fmt.Sprintf("%d %s", n, severity))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// tallyOf counts them over several apps; it is empty, or begins with a colon.
+func tallyOf(list []news) string {
+	var all []finding
+	for _, n := range list {
+		all = append(all, n.findings...)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ": " + tally(all)
+}
+
+// worst is the mark of a card about these findings: that of the most urgent class, and
+// another where what policy calls critical waits for somebody.
+func worst(list []finding) mark {
+	for _, f := range list {
+		if f.open() && f.resource.Severity == "critical" {
+			return markCritical
+		}
+	}
+	return list[0].class.mark()
 }
 
 // appCard is the card of one app with news.
 func appCard(report drift.Report, n news) card {
 	c := card{mark: markResolved, facts: appFacts(n), noun: "resource", foot: foot(report)}
 	if len(n.findings) > 0 {
-		c.mark = n.findings[0].class.mark()
+		c.mark = worst(n.findings)
 	}
 	c.title = title(report, n.app.Name, headline(n))
 	for _, f := range n.findings {
@@ -128,7 +175,7 @@ func resolvedCard(report drift.Report, n news) card {
 // firstRunCard introduces apps that were seen for the first time.
 func firstRunCard(report drift.Report, list []news) card {
 	c := card{mark: markFirst, noun: "app", foot: foot(report),
-		title: title(report, "", "first look at "+count(len(list), "app"))}
+		title: title(report, "", "first look at "+count(len(list), "app")+tallyOf(list))}
 	for _, n := range list {
 		c.items = append(c.items, appItem(n, markSynced))
 	}
@@ -148,7 +195,7 @@ func floodCard(report drift.Report, changed, resolved []news) card {
 	if len(changed) == 0 {
 		c.mark, parts = markResolved, []string{count(len(resolved), "app") + " back in sync"}
 	}
-	c.title = title(report, "", strings.Join(parts, ", "))
+	c.title = title(report, "", strings.Join(parts, ", ")+tallyOf(changed))
 	for _, n := range changed {
 		c.items = append(c.items, appItem(n, markResolved))
 	}
@@ -401,8 +448,8 @@ func missedText(was ledger) string {
 func appItem(n news, quiet mark) item {
 	entry := item{mark: quiet, head: cut(clean(n.app.Name), 2*nameLimit), verdict: countsText(n.app), group: "in sync"}
 	if len(n.findings) > 0 {
-		worst := n.findings[0]
-		entry.mark, entry.group = worst.class.mark(), [...]string{"with failures", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[worst.class]
+		entry.mark = worst(n.findings)
+		entry.group = [...]string{"with failures", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[n.findings[0].class]
 	}
 	if !n.app.Complete {
 		entry.verdict += " · incomplete"

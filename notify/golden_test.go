@@ -59,6 +59,8 @@ func TestCards(t *testing.T) {
 	}, 7
 	unhealthyApp.Resources[0].Health = drift.HealthFailed
 	unhealthyApp.Resources[0].HealthReason = "progress deadline exceeded"
+	critical := alertedConfigMap("keys")
+	critical.Severity = "critical"
 	heldBack := prunedService("db")
 	heldBack.Outcome = "skipped"
 	heldBack.Refused = []string{"P6: Service shop/db carries the keep annotation helm.sh/resource-policy"}
@@ -104,6 +106,8 @@ func TestCards(t *testing.T) {
 		{"long", "cut fields and multi-line values are counted", reportOf(appOf("storefront", long, multiline)), nil, tokenConfig()},
 		{"incomplete", "partial knowledge, suspension and an unknown route are said", reportOf(incomplete), nil, tokenConfig()},
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
+		{"critical", "what policy calls critical shows in the headline, its mark and its place", reportOf(appOf("storefront",
+			alertedConfigMap("app"), critical, healedDeployment("web"))), nil, tokenConfig()},
 		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},
 		{"replaced", "what is deleted and created again is news, and no quiet rollout", reportOf(appOf("storefront", replacedOne, replaceHeld)), nil, tokenConfig()},
 		{"detect", "what a run that detects was granted waits for somebody", reportOf(appOf("storefront", planned(prunedService("old")),

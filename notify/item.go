@@ -20,7 +20,7 @@ const (
 // and a reader needs to see which one is new.
 func findingItem(f finding, markNew bool) item {
 	r := f.resource
-	entry := item{mark: f.class.mark(), head: cut(clean(r.ID().Short()), lineLimit), group: f.verdict,
+	entry := item{mark: worst([]finding{f}), head: cut(clean(r.ID().Short()), lineLimit), group: f.verdict,
 		isNew: markNew && f.fresh}
 	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
 	var once sentences
@@ -228,7 +228,7 @@ func originLines(f finding) []line {
 // sortItems puts the most urgent first; equal ones keep their order.
 func sortItems(items []item) {
 	rank := func(m mark) int {
-		return slices.Index([]mark{markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced, markResolved}, m)
+		return slices.Index([]mark{markCritical, markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced, markResolved}, m)
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rank(a.mark), rank(b.mark)) })
 }

@@ -78,22 +78,22 @@ func TestTransitions(t *testing.T) {
 	}{
 		{"nothing", []run{{"an app in sync is silent", clean, false, nil}}},
 		{"alert", []run{
-			{"new drift", alert("app"), false, []string{on + "1 needs attention"}},
+			{"new drift", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 			{"unchanged", alert("app"), false, nil},
 			{"another live value is the same drift", reportOf(appOf("storefront", flapping)), false, nil},
 			{"back in sync", clean, false, []string{on + "back in sync"}},
 			{"resolved is said once", clean, false, nil},
-			{"again", alert("app"), false, []string{on + "1 needs attention"}},
+			{"again", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 		}},
 		{"changes", []run{
-			{"one", alert("app"), false, []string{on + "1 needs attention"}},
-			{"a second one", alert("app", "more"), false, []string{on + "2 need attention"}},
+			{"one", alert("app"), false, []string{on + "1 needs attention (warning)"}},
+			{"a second one", alert("app", "more"), false, []string{on + "2 need attention (2 warning)"}},
 			{"one of two went away", alert("more"), false, nil},
-			{"it came back", alert("app", "more"), false, []string{on + "2 need attention"}},
+			{"it came back", alert("app", "more"), false, []string{on + "2 need attention (2 warning)"}},
 			{"Git wants another value", reportOf(appOf("storefront", moved, alertedConfigMap("more"))), false,
-				[]string{on + "2 need attention"}},
+				[]string{on + "2 need attention (2 warning)"}},
 			{"a candidate for an approval got an ID", reportOf(appOf("storefront", approval, alertedConfigMap("more"))), false,
-				[]string{on + "2 need attention"}},
+				[]string{on + "2 need attention (2 warning)"}},
 		}},
 		{"heals", []run{
 			{"healed", healed, false, []string{on + "1 healed"}},
@@ -102,13 +102,13 @@ func TestTransitions(t *testing.T) {
 			{"healed in every run: said once", healed, false, nil},
 		}},
 		{"alert then heal", []run{
-			{"alert", alert("web"), false, []string{on + "1 needs attention"}},
+			{"alert", alert("web"), false, []string{on + "1 needs attention (warning)"}},
 			{"a policy now heals it: the card closes it", healed, false, []string{on + "1 healed"}},
 			{"nothing left to resolve", clean, false, nil},
 		}},
 		{"alert gone while a heal repeats", []run{
 			{"both", reportOf(appOf("storefront", alertedConfigMap("app"), healedDeployment("web"))), false,
-				[]string{on + "1 needs attention, 1 healed"}},
+				[]string{on + "1 needs attention (warning), 1 healed"}},
 			{"the alert is gone, the heal is old", healed, false, []string{on + "back in sync"}},
 		}},
 		{"rollouts are not news", []run{
@@ -118,7 +118,7 @@ func TestTransitions(t *testing.T) {
 			{"ignored", reportOf(appOf("storefront", ignoredDeployment("web"))), false, nil},
 		}},
 		{"incomplete never resolves", []run{
-			{"alert", alert("app"), false, []string{on + "1 needs attention"}},
+			{"alert", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 			{"could not be evaluated", reportOf(incomplete), false, nil},
 			{"not in the report at all", reportOf(), false, nil},
 			{"still there", alert("app"), false, nil},
@@ -130,9 +130,9 @@ func TestTransitions(t *testing.T) {
 			{"recovered", clean, false, []string{on + "back in sync"}},
 		}},
 		{"failed delivery of open findings", []run{
-			{"Slack is down", alert("app"), true, []string{on + "1 needs attention"}},
-			{"still down", alert("app"), true, []string{on + "1 needs attention"}},
-			{"delivered at last", alert("app"), false, []string{on + "1 needs attention"}},
+			{"Slack is down", alert("app"), true, []string{on + "1 needs attention (warning)"}},
+			{"still down", alert("app"), true, []string{on + "1 needs attention (warning)"}},
+			{"delivered at last", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 			{"and once only", alert("app"), false, nil},
 		}},
 		{"failed delivery of a heal", []run{
@@ -147,7 +147,7 @@ func TestTransitions(t *testing.T) {
 			{"all of them are said", clean, false, []string{on + "2 healed, 1 pruned earlier"}},
 		}},
 		{"failed delivery of resolved", []run{
-			{"alert", alert("app"), false, []string{on + "1 needs attention"}},
+			{"alert", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 			{"Slack is down", clean, true, []string{on + "back in sync"}},
 			{"tried again", clean, false, []string{on + "back in sync"}},
 		}},
@@ -161,7 +161,7 @@ func TestTransitions(t *testing.T) {
 func TestResolvedForgets(t *testing.T) {
 	told := play(t, tokenConfig(), []run{
 		{"alert", reportOf(appOf("storefront", alertedConfigMap("app"))), false,
-			[]string{"default storefront on prod-eu: 1 needs attention"}},
+			[]string{"default storefront on prod-eu: 1 needs attention (warning)"}},
 		{"resolved", reportOf(appOf("storefront")), false, []string{"default storefront on prod-eu: back in sync"}},
 	})
 	if diff := cmp.Diff(drift.Told{}, told); diff != "" {
@@ -182,16 +182,16 @@ func TestFirstRun(t *testing.T) {
 	first := reportOf(append(apps, quiet, broken)...)
 	play(t, tokenConfig(), []run{
 		{"one digest; an app that could not be evaluated waits", first, false,
-			[]string{"default Killick on prod-eu: first look at 21 apps"}},
+			[]string{"default Killick on prod-eu: first look at 21 apps: 20 need attention (20 warning)"}},
 		{"state was not saved, but it was told", first, false, nil},
 		{"second run: nothing new", reportOf(append(manyApps(20), appOf("quiet"))...), false, nil},
 		{"a later change is an app's own message",
 			reportOf(append(manyApps(19), appOf("app-19", alertedConfigMap("settings"), alertedConfigMap("more")))...), false,
-			[]string{"default app-19 on prod-eu: 2 need attention"}},
+			[]string{"default app-19 on prod-eu: 2 need attention (2 warning)"}},
 	})
 	play(t, tokenConfig(), []run{
-		{"Slack is down", first, true, []string{"default Killick on prod-eu: first look at 21 apps"}},
-		{"the digest is due again", first, false, []string{"default Killick on prod-eu: first look at 21 apps"}},
+		{"Slack is down", first, true, []string{"default Killick on prod-eu: first look at 21 apps: 20 need attention (20 warning)"}},
+		{"the digest is due again", first, false, []string{"default Killick on prod-eu: first look at 21 apps: 20 need attention (20 warning)"}},
 	})
 }
 
@@ -206,7 +206,7 @@ func TestFlood(t *testing.T) {
 		clean[i] = appOf(clean[i].Name)
 	}
 	play(t, tokenConfig(), []run{
-		{"flood", reportOf(manyApps(16)...), false, []string{"default Killick on prod-eu: 16 apps with news"}},
+		{"flood", reportOf(manyApps(16)...), false, []string{"default Killick on prod-eu: 16 apps with news: 16 need attention (16 warning)"}},
 		{"unchanged", reportOf(manyApps(16)...), false, nil},
 		{"all resolved", reportOf(clean...), false, []string{"default Killick on prod-eu: 16 apps back in sync"}},
 		{"silent", reportOf(clean...), false, nil},
@@ -216,9 +216,9 @@ func TestFlood(t *testing.T) {
 		half[i].Resources = append(half[i].Resources, alertedConfigMap("more"))
 	}
 	play(t, tokenConfig(), []run{
-		{"flood", reportOf(manyApps(16)...), false, []string{"default Killick on prod-eu: 16 apps with news"}},
+		{"flood", reportOf(manyApps(16)...), false, []string{"default Killick on prod-eu: 16 apps with news: 16 need attention (16 warning)"}},
 		{"some worse, some resolved", reportOf(half...), false,
-			[]string{"default Killick on prod-eu: 10 apps with news, 6 back in sync"}},
+			[]string{"default Killick on prod-eu: 10 apps with news, 6 back in sync: 20 need attention (20 warning)"}},
 	})
 }
 
@@ -267,7 +267,7 @@ func TestSyncs(t *testing.T) {
 			{"same again", rollout, false, nil},
 			{"done", clean, false, nil},
 			{"other news stays an app's own", reportOf(appOf("storefront", syncedDeployment("web"), alertedConfigMap("app"))), false,
-				[]string{"default storefront on prod-eu: 1 needs attention", "default Killick on prod-eu: rolled out 1 app"}},
+				[]string{"default storefront on prod-eu: 1 needs attention (warning)", "default Killick on prod-eu: rolled out 1 app"}},
 		}},
 	}
 	for _, test := range tests {
@@ -289,7 +289,7 @@ func TestRoutes(t *testing.T) {
 	report := func(resources ...drift.ReportResource) drift.Report {
 		return reportOf(appOf("storefront", resources...))
 	}
-	both := []string{"default storefront on prod-eu: 1 needs attention", "payments storefront on prod-eu: 1 needs attention"}
+	both := []string{"default storefront on prod-eu: 1 needs attention (warning)", "payments storefront on prod-eu: 1 needs attention (warning)"}
 	play(t, tokenConfig(), []run{
 		{"each route gets its own resources", report(routed("a"), routed("b", "payments")), false, both},
 		{"unchanged on both", report(routed("a"), routed("b", "payments")), false, nil},
@@ -298,12 +298,12 @@ func TestRoutes(t *testing.T) {
 	})
 	play(t, tokenConfig(), []run{
 		{"an unknown route falls to default", report(routed("a", "nobody")), false,
-			[]string{"default storefront on prod-eu: 1 needs attention"}},
+			[]string{"default storefront on prod-eu: 1 needs attention (warning)"}},
 	})
 	webhook := Config{Slack: SlackConfig{WebhookFile: "webhook"}}
 	play(t, webhook, []run{
 		{"a webhook has one channel", report(routed("a"), routed("b", "payments")), false,
-			[]string{"default storefront on prod-eu: 2 need attention"}},
+			[]string{"default storefront on prod-eu: 2 need attention (2 warning)"}},
 	})
 
 	told := play(t, tokenConfig(), []run{{"two routes", report(routed("b", "payments")), false, both[1:]}})

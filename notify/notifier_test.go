@@ -82,7 +82,7 @@ var newsReport = reportOf(appOf("storefront", alertedConfigMap("app"), healedDep
 
 // TestNotify posts through both ways and stays silent afterwards.
 func TestNotify(t *testing.T) {
-	const card = "C0DRIFT00001 ⚠️ storefront on prod-eu: 1 needs attention, 1 healed"
+	const card = "C0DRIFT00001 ⚠️ storefront on prod-eu: 1 needs attention (warning), 1 healed"
 	for name, configure := range map[string]func(*SlackConfig, *slack.Server){"token": nil, "webhook": webhookMode} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkspace(t, slack.Options{}, configure)
@@ -122,7 +122,7 @@ func TestNotifyRoutes(t *testing.T) {
 	lost.Routes = []string{"nobody"}
 	w := newWorkspace(t, slack.Options{}, nil)
 	_, err := w.Notify(t.Context(), reportOf(appOf("storefront", routed, lost)), nil)
-	want := []string{"C0DRIFT00001 ⚠️ storefront on prod-eu: 1 needs attention", "C0PAYMENTS01 ⚠️ storefront on prod-eu: 1 needs attention"}
+	want := []string{"C0DRIFT00001 ⚠️ storefront on prod-eu: 1 needs attention (warning)", "C0PAYMENTS01 ⚠️ storefront on prod-eu: 1 needs attention (warning)"}
 	if diff := cmp.Diff(want, w.posted()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
