@@ -307,8 +307,9 @@ func TestReportOfApp(t *testing.T) {
 	want := ReportApp{
 		Name: "storefront", Path: "apps/storefront", Renderer: RendererKustomize, Complete: true, FirstRun: true, Health: HealthFailed,
 		Revision:  ReportRevision{Repository: "https://git.example.com/x", Ref: "main", Commit: "c", Author: "Ada", Subject: "s", Time: testStart, Worktree: true},
-		Suspended: "migration", Warnings: []string{"w"},
-		Counts: ReportCounts{Missing: 1, Modified: 2, Skipped: 2, Healed: 1, Alerted: 1, Failed: 1},
+		Suspended: "migration", Warnings: []string{"w"}, UnhealthyTotal: 1,
+		Unhealthy: []ReportHealth{{Group: "apps", Kind: "Deployment", Namespace: "storefront", Name: "web", Health: HealthInProgress, Reason: "rolling"}},
+		Counts:    ReportCounts{Missing: 1, Modified: 2, Skipped: 2, Healed: 1, Alerted: 1, Failed: 1},
 		Resources: []ReportResource{
 			{Version: "v1", Kind: "ConfigMap", Namespace: "storefront", Name: "a", Drift: "modified", Cause: "none", Action: "alert-only", Outcome: "skipped",
 				Rules: []ReportRule{}, Overruled: []ReportRule{}, Fields: []ReportField{}, Error: "the server refused"},
