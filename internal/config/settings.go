@@ -60,7 +60,7 @@ const (
 )
 
 // OutputFormats are the words that --output takes.
-var OutputFormats = []string{"text", "json", "yaml"}
+var OutputFormats = []string{"text", "short", "json", "yaml"}
 
 // AddSourceFlags registers the flags that say where the config is and how its
 // repository is read.

@@ -20,13 +20,14 @@ type Format string
 
 // The formats that Write knows.
 const (
-	FormatText Format = "text"
-	FormatJSON Format = "json"
-	FormatYAML Format = "yaml"
+	FormatText  Format = "text"
+	FormatShort Format = "short" // one line per resource
+	FormatJSON  Format = "json"
+	FormatYAML  Format = "yaml"
 )
 
 // Formats lists what Write can write, in the order in which help texts name it.
-func Formats() []Format { return []Format{FormatText, FormatJSON, FormatYAML} }
+func Formats() []Format { return []Format{FormatText, FormatShort, FormatJSON, FormatYAML} }
 
 // ParseFormat reads the value of an output flag; the error lists the formats.
 func ParseFormat(name string) (Format, error) {
@@ -45,7 +46,7 @@ func ParseFormat(name string) (Format, error) {
 const DefaultWidth = 100
 
 // Options choose a view. Color, Width, ASCII and Excerpt concern FormatText
-// only.
+// and FormatShort only.
 type Options struct {
 	// Format is the view; the zero value is FormatText.
 	Format Format
@@ -81,6 +82,8 @@ func render(report drift.Report, options Options) ([]byte, error) {
 	switch options.Format {
 	case FormatText, "":
 		return textView(report, options), nil
+	case FormatShort:
+		return shortView(report, options), nil
 	case FormatJSON:
 		return jsonView(report)
 	case FormatYAML:

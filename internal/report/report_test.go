@@ -63,6 +63,8 @@ func TestGolden(t *testing.T) {
 		{"rich.json", "the document itself", richReport(), report.Options{Format: report.FormatJSON}},
 		{"rich.yaml", "the same document in the same order", richReport(), report.Options{Format: report.FormatYAML}},
 		{"detect.txt", "nobody takes what a run only detects for done", detectReport(), report.Options{}},
+		{"many.txt", "equal changes are told once", manyReport(), report.Options{}},
+		{"rich.short.txt", "one line per resource", richReport(), report.Options{Format: report.FormatShort}},
 		{"plan.txt", "a plan speaks of what would be done", planReport(), report.Options{Format: report.FormatText}},
 		{"broken.txt", "no apps, one error with its hint", brokenReport(), report.Options{}},
 		{"hostile.txt", "control sequences are shown, not obeyed", hostileReport(), report.Options{}},
@@ -208,7 +210,7 @@ func TestWriteDoesNotChangeTheReport(t *testing.T) {
 func TestUnknownFormat(t *testing.T) {
 	var b bytes.Buffer
 	err := report.Write(&b, richReport(), report.Options{Format: "html"})
-	if want := `output format "html" is not one of text, json, yaml`; err == nil || err.Error() != want {
+	if want := `output format "html" is not one of text, short, json, yaml`; err == nil || err.Error() != want {
 		t.Errorf("error = %v, want %q", err, want)
 	}
 	if b.Len() > 0 {

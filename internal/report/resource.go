@@ -144,13 +144,19 @@ func driftWords(r drift.ReportResource) string {
 // resource writes one object: what, what was decided, why, and field by field
 // what differs.
 func (p *printer) resource(r drift.ReportResource, c columns) {
+	p.title(r, p.paint(bold, pad(p.clean(r.ID().Short()), c.name)), c)
+	p.details(r)
+}
+
+// title is the line that begins a resource, or resources that changed alike.
+func (p *printer) title(r drift.ReportResource, name string, c columns) {
 	sign, s := p.symbol(r)
 	severity := ""
 	if r.Severity != "" {
 		severity = "severity " + p.clean(r.Severity)
 	}
 	rest := p.joined(severity, healthWords(r.Health, r.HealthReason, p.ascii))
-	title := strings.Repeat(" ", max(0, 3-utf8.RuneCountInString(sign))) + p.paint(s, sign) + " " + p.paint(bold, pad(p.clean(r.ID().Short()), c.name)) +
+	title := strings.Repeat(" ", max(0, 3-utf8.RuneCountInString(sign))) + p.paint(s, sign) + " " + name +
 		"  " + p.paint(s, pad(p.clean(p.actionWords(r)), c.action))
 	if rest == "" {
 		title += "  " + p.clean(driftWords(r))
@@ -158,6 +164,10 @@ func (p *printer) resource(r drift.ReportResource, c columns) {
 		title += "  " + pad(p.clean(driftWords(r)), c.drift) + "  " + rest
 	}
 	p.line(title)
+}
+
+// details are why, and field by field what differs.
+func (p *printer) details(r drift.ReportResource) {
 	if r.Error != "" {
 		p.note("error", r.Error, red)
 	}

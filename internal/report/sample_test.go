@@ -52,7 +52,7 @@ func richReport() drift.Report {
 			{Group: "example.com", Kind: "Boat", Namespace: "storefront", Name: "b", Health: drift.HealthInProgress},
 		},
 		UnhealthyTotal: 5,
-		Warnings: []string{"apps/storefront/overlays/prod: Helm hook Job storefront/migrate was left out"},
+		Warnings:       []string{"apps/storefront/overlays/prod: Helm hook Job storefront/migrate was left out"},
 		Withheld: []drift.ReportWithheld{
 			{Guard: drift.GuardSource, Hash: "9f86d081884c7d659a2feaa0c55ad015", Reason: `P5: another source applied it: the app's path was "apps/shop", is "apps/storefront"`,
 				Objects: []drift.ReportDeletion{{Kind: "ConfigMap", Namespace: "storefront", Name: "old", UID: "u1"}}},

@@ -37,7 +37,7 @@ type printer struct {
 	now     time.Time // when the run finished; ages are told against it
 }
 
-func textView(report drift.Report, options Options) []byte {
+func newPrinter(report drift.Report, options Options) *printer {
 	p := &printer{
 		color:   options.Color,
 		ascii:   options.ASCII,
@@ -51,6 +51,15 @@ func textView(report drift.Report, options Options) []byte {
 	if options.ASCII {
 		p.glyphs = asciiGlyphs
 	}
+	return p
+}
+
+// longReport is how many lines a report may have before its closing lines stand at the top
+// as well: what fits on a screen is read from the end.
+const longReport = 60
+
+func textView(report drift.Report, options Options) []byte {
+	p := newPrinter(report, options)
 	for _, app := range report.Apps {
 		p.app(app)
 		p.line("")
@@ -59,10 +68,17 @@ func textView(report drift.Report, options Options) []byte {
 		p.line(p.paint(yellow, "warning: ") + p.clean(warning))
 	}
 	p.errors(report.Errors)
-	if !options.Excerpt {
-		p.run(report)
+	if options.Excerpt {
+		p.line(p.paint(dim, p.runID(report)))
+		return p.buf.Bytes()
 	}
-	return p.buf.Bytes()
+	top := newPrinter(report, options)
+	if bytes.Count(p.buf.Bytes(), []byte("\n")) > longReport {
+		top.run(report)
+		top.line("")
+	}
+	p.run(report)
+	return append(top.buf.Bytes(), p.buf.Bytes()...)
 }
 
 // ANSI styles. Meaning never hangs on colour alone: each has a word or a symbol.
@@ -134,8 +150,12 @@ func (p *printer) app(app drift.ReportApp) {
 	}
 	resources := worstFirst(app.Resources)
 	columns := p.columns(resources)
-	for _, resource := range resources {
-		p.resource(resource, columns)
+	for _, group := range grouped(resources) {
+		if len(group) == 1 {
+			p.resource(group[0], columns)
+			continue
+		}
+		p.group(group, columns)
 	}
 	p.withheld(app.Withheld)
 	p.line("  " + p.totals(tallyOf(app)))

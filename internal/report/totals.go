@@ -107,8 +107,15 @@ func (p *printer) run(report drift.Report) {
 	p.line(p.paint(dim, p.joined(
 		fmt.Sprintf("exit code %d", report.Run.ExitCode), meaning,
 		fmt.Sprintf("%s in %.1fs", report.Run.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), took.Seconds()),
-		versionWords(p.clean(report.Run.Version)),
+		versionWords(p.clean(report.Run.Version)), p.runID(report),
 	)))
+}
+
+func (p *printer) runID(report drift.Report) string {
+	if report.Run.ID == "" {
+		return ""
+	}
+	return "run " + p.clean(report.Run.ID)
 }
 
 func versionWords(version string) string {
