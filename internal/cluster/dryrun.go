@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,7 @@ func (c *Client) refused(ctx context.Context, s *session, of resource, object dr
 	if missing := missingNamespace(err, object.ID); missing != nil {
 		return missing
 	}
-	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: hint(err)}
+	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(object.Kind(), err))}
 	problem.Err = fmt.Errorf("asking what applying %s would do: %w", object.ID.Short(), withhold(object.ID, err))
 	return problem
 }

@@ -119,10 +119,11 @@ func webhookFailed(status metav1.Status) bool {
 
 // unfit says that server-side apply could not make sense of an object. The API
 // server answers 500 then, although the fault is the manifest's: a field that is
-// not in the schema, a value of the wrong type (apimachinery,
+// not in the schema, a value of the wrong type, a quantity that is none (apimachinery,
 // util/managedfields/internal/structuredmerge.go).
 func unfit(status metav1.Status) bool {
-	return hasAny(status.Message, "failed to create typed patch object", "failed to create typed live object")
+	return hasAny(status.Message, "failed to create typed patch object", "failed to create typed live object",
+		"unable to convert unstructured object to ")
 }
 
 // conversionFailed says that objects could not be converted between versions

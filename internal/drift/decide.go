@@ -62,7 +62,7 @@ func guarded(change Change, verdict Verdict, facts Facts) string {
 	case change.NotVerified():
 		return "equal to Git as far as can be told without a dry-run"
 	case change.Type == Unknown:
-		return "could not be compared: " + errorText(change.Err)
+		return "could not be compared" + causeOf(change.Err)
 	case len(facts.Incomplete) > 0:
 		return "facts are missing: " + strings.Join(facts.Incomplete, ", ")
 	case len(facts.Contested) > 0:
@@ -199,13 +199,28 @@ func refusedOutright(change Change, granted []FieldChange) string {
 	}
 	var refusal *Refusal
 	if !errors.As(change.Err, &refusal) {
-		return "the API server refused the dry-run: " + change.Err.Error()
+		return refusedDryRun + causeOf(change.Err)
 	}
 	added := slices.ContainsFunc(granted, func(f FieldChange) bool { return f.Addition })
 	if errors.Is(refusal, ErrInvalid) && change.Type == Modified && (added || nulled(refusal, granted)) {
 		return ""
 	}
-	return "the API server refused the dry-run: " + refusal.Error()
+	return refusedDryRun + causeOf(refusal)
+}
+
+const refusedDryRun = "the API server refused the dry-run"
+
+// causeOf is the kind of an error for a reason, which stands beside the error itself.
+func causeOf(err error) string {
+	if err == nil {
+		return ": no reason known"
+	}
+	for _, cause := range []error{ErrForbidden, ErrDenied, ErrImmutable, ErrInvalid, ErrNotServed, ErrConflict, ErrUnreachable} {
+		if errors.Is(err, cause) {
+			return ": " + cause.Error()
+		}
+	}
+	return ""
 }
 
 // keyEdited says that the key of a list item was edited: an item that Git wants
@@ -312,11 +327,4 @@ func routesOf(verdict Verdict) []string {
 	}
 	slices.Sort(routes)
 	return slices.Compact(routes)
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return "no reason known"
-	}
-	return err.Error()
 }

@@ -88,7 +88,7 @@ func TestDecideTable(t *testing.T) {
 		granted int    // fields that may be put back
 	}{
 		{name: "unreadable", row: "unknown → alert-only; policy is not asked", change: Change{Type: Unknown, Err: errors.New("forbidden")},
-			verdict: grantsAll, want: AlertOnly, reason: "could not be compared: forbidden"},
+			verdict: grantsAll, want: AlertOnly, reason: "could not be compared"},
 		{name: "unreadable without a reason", row: "unknown → alert-only", change: Change{}, verdict: grantsAll, want: AlertOnly, reason: "no reason known"},
 		{name: "facts incomplete", row: "facts incomplete → alert-only", change: changed(CauseLive), verdict: grantsAll,
 			facts: Facts{Incomplete: []string{"health", "a switch"}}, want: AlertOnly, reason: "facts are missing: health, a switch"},
@@ -201,7 +201,7 @@ func TestDecideTable(t *testing.T) {
 		{name: "denied", row: "so does admission", change: but(changed(CauseLive), func(c *Change) { c.Err = refused(ErrDenied) }), verdict: grantsAll, want: AlertOnly, reason: "denied by admission"},
 		{name: "invalid", row: "so does validation", change: but(changed(CauseGit), func(c *Change) { c.Err = refused(ErrInvalid, "spec.x") }), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
 		{name: "invalid beside an addition", row: "a label by hand does not make an invalid manifest worth trying", change: but(addedOnly(), func(c *Change) { c.Err = refused(ErrInvalid) }), verdict: grantsAll, want: AlertOnly, reason: "invalid object"},
-		{name: "not a refusal", row: "an error of any kind stands in the way", change: but(changed(CauseLive), func(c *Change) { c.Err = errors.New("reset") }), verdict: grantsAll, want: AlertOnly, reason: "reset"},
+		{name: "not a refusal", row: "an error of any kind stands in the way", change: but(changed(CauseLive), func(c *Change) { c.Err = errors.New("reset") }), verdict: grantsAll, want: AlertOnly, reason: "the API server refused the dry-run"},
 		{name: "key edited", row: "DESIGN §6: the edited item goes first, then the server takes Git's", change: keyEdit, verdict: granting(VerbHeal), want: Heal, granted: 2},
 		{name: "key edited, denied", row: "only validation can be cured", change: but(keyEdit, func(c *Change) { c.Err = refused(ErrDenied) }), verdict: grantsAll, want: AlertOnly, reason: "denied"},
 		{name: "key edited, cause both", row: "the added item cannot stay: it keeps Git's own out", change: but(keyEdit, func(c *Change) {

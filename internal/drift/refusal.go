@@ -24,7 +24,7 @@ type RefusalCause struct {
 
 // Error is what the server said. Where validation says it over many lines, with a
 // comparison of Go structs below (kubernetes, core/validation), each field's first line is
-// all that a person can use.
+// all that a person can use. What is left of Go's notation is put in words.
 func (r *Refusal) Error() string {
 	message := strings.TrimSpace(r.Message)
 	if head, _, lines := strings.Cut(message, "\n"); lines && len(r.Causes) > 0 && (errors.Is(r.Kind, ErrInvalid) || errors.Is(r.Kind, ErrImmutable)) {
@@ -36,7 +36,7 @@ func (r *Refusal) Error() string {
 		}
 		message = subject + " is invalid: " + strings.Join(said, "; ")
 	}
-	return fmt.Sprintf("%v: %s", r.Kind, message)
+	return fmt.Sprintf("%v: %s", r.Kind, plainWords(message))
 }
 
 // Unwrap gives the kind, for errors.Is.

@@ -110,14 +110,63 @@ var reservedPrefixes = map[string]string{
 	"killick.dev/":            "set it on the live object with kubectl: suspending and break-glass are not part of the desired state",
 }
 
-// checkMetadata refuses metadata that a manifest may not carry.
-func checkMetadata(id drift.ID, doc document) error {
+// mostPreset bounds the documents that one error names.
+const mostPreset = 20
+
+// checkPreset refuses what presets the server's metadata, all of it at once: whoever
+// pasted the export of a namespace should not learn of one field per run.
+func checkPreset(documents []document) error {
+	var first drift.Origin
+	var said []string
+	fields := 0
+	for _, doc := range documents {
+		id, _, err := identify(doc)
+		if err != nil || doc.leftOut {
+			continue // told by itself, or nobody's business
+		}
+		names := presetIn(doc)
+		if len(names) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s is preset", id.Short(), names[0])
+		if last := len(names) - 1; last > 0 {
+			text = fmt.Sprintf("%s: %s and %s are preset", id.Short(), strings.Join(names[:last], ", "), names[last])
+		}
+		if len(said) == 0 {
+			first = doc.origin
+		} else {
+			text = drift.FileLine(doc.origin.File, doc.origin.Line) + ": " + text
+		}
+		said, fields = append(said, text), fields+len(names)
+	}
+	if more := len(said) - mostPreset; more > 0 {
+		said = append(said[:mostPreset], "and "+plural(more, "more document", "more documents"))
+	}
+	switch {
+	case len(said) == 0:
+		return nil
+	case fields == 1:
+		return problem(first, "remove it: only the API server writes this field", "%s", said[0])
+	}
+	return problem(first, "remove them: only the API server writes these fields, and kubectl get -o yaml exports them "+
+		"(status, creationTimestamp and generation, which it exports too, are left out anyway)", "%s", strings.Join(said, "\n"))
+}
+
+// presetIn are the server's fields in a document.
+func presetIn(doc document) []string {
 	metadata, _ := doc.manifest["metadata"].(map[string]any)
+	var names []string
 	for _, field := range serverMetadata {
 		if v, present := metadata[field]; present && !empty(v) {
-			return problem(doc.origin, "remove it: only the API server writes this field", "%s: metadata.%s is preset", id.Short(), field)
+			names = append(names, "metadata."+field)
 		}
 	}
+	return names
+}
+
+// checkMetadata refuses other metadata that a manifest may not carry.
+func checkMetadata(id drift.ID, doc document) error {
+	metadata, _ := doc.manifest["metadata"].(map[string]any)
 	for _, field := range []string{"labels", "annotations"} {
 		if metadata[field] == nil {
 			continue

@@ -11,10 +11,15 @@ import (
 // objects turns one pass's documents into objects in normal form, sorted and
 // unique.
 func (r *Renderer) objects(ctx context.Context, j job, scopes scopes, flat []document) (drift.Rendered, error) {
+	for i := range flat {
+		flat[i].origin.Repository = j.app.Repository
+	}
+	if err := checkPreset(flat); err != nil {
+		return drift.Rendered{}, err
+	}
 	var rendered drift.Rendered
 	secrets := 0
 	for _, doc := range flat {
-		doc.origin.Repository = j.app.Repository
 		if ctx.Err() != nil {
 			return drift.Rendered{}, ctx.Err()
 		}
