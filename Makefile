@@ -2,10 +2,10 @@
 # else: what they need besides, they build and cache outside git.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
-# A static binary: the image holds nothing else.
-BUILD   := CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)'
+VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
+LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
+# A static binary, the same from every folder: the image holds nothing else.
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 ENVCTL  := $(GO) run ./internal/testenv/envctl
 TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
 # Packages without I/O, which the race detector can check in seconds.
