@@ -4,7 +4,7 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
 LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
-# A static binary, the same from every folder: the image holds nothing else.
+# A static binary, the same from every folder: that of the image (internal/release/compile.go).
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 ENVCTL  := $(GO) run ./internal/testenv/envctl
 TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
@@ -16,7 +16,7 @@ ORACLE_CASES ?= 20000
 ORACLE_SEED  ?= 300001
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint demo controlplane bench fuzz update
+.PHONY: help build image release test race lint demo controlplane bench fuzz update
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ build: ## build bin/killick, a static binary
 	@mkdir -p bin
 	$(BUILD) -o bin/killick ./cmd/killick
 
+image: ## make an OCI image for linux/amd64 and linux/arm64 in dist/image
+	cd internal/release && $(GO) run . image -version '$(VERSION)'
+
+release: ## make a release of the commit in dist/VERSION (VERSION=v1.2.3): image, archives, chart, checksums
+	cd internal/release && $(GO) run . all -version '$(VERSION)'
+
 demo: build controlplane ## show the main job on a local control plane
 	$(GO) run ./internal/testenv/demo -killick bin/killick
 
@@ -32,6 +38,7 @@ test: controlplane ## run all tests on one local control plane
 	$(ENVCTL) exec -- $(GO) test -timeout 30m ./...
 	cd internal/testenv/parity && $(GO) test ./...
 	cd internal/testenv/bench && $(GO) test ./...
+	cd internal/release && $(GO) test -timeout 30m ./...
 
 race: ## run the packages without I/O under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(PURE)
@@ -42,6 +49,7 @@ lint: ## run go vet, the linters and the formatter's check
 	cd internal/testenv/parity && $(GO) vet ./...
 	cd internal/testenv/bench && $(GO) vet ./...
 	cd internal/testenv/bench/argo && $(GO) vet ./...
+	cd internal/release && $(GO) vet ./... && $(GO) tool -modfile=../../.ci/tools/go.mod golangci-lint run --config ../../.golangci.yml ./...
 	$(TOOLS) golangci-lint run ./...
 
 controlplane: ## build and cache etcd, the API server and its controllers (minutes, once)
