@@ -56,7 +56,7 @@ func (c container) run(t *testing.T) (stdout, stderr string, code int) {
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) || command.ProcessState.ExitCode() == exitNotEntered {
 		t.Fatalf("entering a file system of its own: %v: %s\n"+
-			"This test needs root with CAP_SYS_ADMIN, or a kernel that lets everybody make user namespaces "+
+			"This test needs root with CAP_SYS_ADMIN that can become user 65532, or a kernel that lets everybody make user namespaces "+
 			"(user.max_user_namespaces above 0, kernel.apparmor_restrict_unprivileged_userns 0).", err, &said)
 	}
 	return out.String(), said.String(), command.ProcessState.ExitCode()
