@@ -140,8 +140,8 @@ func (s *session) tips(ctx context.Context, record drift.Record) (map[string]str
 
 // basis names what a run depends on beside Git and the objects.
 func (s *session) basis(capabilities drift.Capabilities) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q", versionText(), s.uid, s.settings.Repo, s.settings.Ref,
-		s.settings.ConfigPath, s.settings.StateNamespace, capabilities.Fingerprint()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q %q", versionText(), s.uid, s.settings.Repo, s.settings.Ref,
+		s.settings.ConfigPath, s.settings.StateNamespace, s.settings.RepositoryValues, capabilities.Fingerprint()))
 	return base64.RawStdEncoding.EncodeToString(sum[:])
 }
 

@@ -64,6 +64,9 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	if s.settings.Namespace != "" {
 		return usage(errors.New("run refuses --namespace: a part of an app is never applied; use plan to look at one namespace, or --app"))
 	}
+	if s.settings.ReadsElsewhere() {
+		return usage(errors.New("run refuses another url or ref by --repository: what is applied is what the config says; use plan to look at something else"))
+	}
 	defer s.close()
 	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
 	whole, cancel := context.WithTimeout(ctx, s.settings.Timeout)

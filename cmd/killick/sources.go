@@ -61,6 +61,9 @@ func readDesired(ctx context.Context, settings config.Settings) (desired, error)
 		return desired{}, err
 	}
 	loaded, err := config.Load(own.FS, settings.ConfigPath)
+	if err == nil {
+		loaded, err = loaded.WithRepositories(settings.RepositoryValues)
+	}
 	if err != nil {
 		return desired{own: own}, err
 	}

@@ -146,7 +146,7 @@ func assignments(args []string) (map[string]string, []string) {
 func reportsIn(args []string) []string {
 	var files []string
 	for _, arg := range args {
-		if _, file, ok := strings.Cut(arg, "="); ok && filepath.IsAbs(file) {
+		if format, file, ok := strings.Cut(arg, "="); ok && filepath.IsAbs(file) && !strings.Contains(format, ".") {
 			files = append(files, file)
 		}
 	}

@@ -27,6 +27,8 @@ type Settings struct {
 	GitKnownHostsFile string
 	GitCAFile         string
 
+	RepositoryValues []string // NAME.FIELD=VALUE, over what the config says of a repository
+
 	Kubeconfig     string // file; empty: KUBECONFIG, in the cluster the pod's own identity, else ~/.kube/config
 	Context        string // of the kubeconfig; empty: its current one
 	StateNamespace string // where Killick keeps its state
@@ -77,6 +79,8 @@ func (s *Settings) AddSourceFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.GitSSHKeyFile, "git-ssh-key-file", "", "`file` with a private key for --repo (ssh)")
 	fs.StringVar(&s.GitKnownHostsFile, "git-known-hosts-file", "", "`file` with the host keys to accept for --repo (ssh)")
 	fs.StringVar(&s.GitCAFile, "git-ca-file", "", "`file` with PEM certificates to trust for --repo beside the system's (https)")
+	fs.StringArrayVar(&s.RepositoryValues, "repository", nil,
+		"`override` of a repository in the config: NAME.FIELD=VALUE (repeatable)")
 }
 
 // AddClusterFlags registers the flags that say which cluster is read.
@@ -157,6 +161,11 @@ func (s Settings) Validate() error {
 		problems = append(problems, &drift.Problem{Stage: "config", Hint: hint, Err: fmt.Errorf("--"+flag+" "+says, args...)})
 	}
 	s.validateSource(add)
+	for _, value := range s.RepositoryValues {
+		if _, problem := parseOverride(value); problem != nil {
+			problems = append(problems, problem)
+		}
+	}
 	for flag, value := range map[string]struct{ value, format string }{
 		"state-namespace": {s.StateNamespace, "label"},
 		"namespace":       {s.Namespace, "label"},

@@ -179,7 +179,7 @@ func checkSecret(value string) error {
 func readCredential(field, path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fileProblem(path, "check that the Secret is mounted and readable", fmt.Errorf("reading %s: %w", field, pathCause(err)))
+		return nil, fileProblem(path, "check that the Secret is mounted and readable; outside the pod, --repository and the --git flags name other files", fmt.Errorf("reading %s: %w", field, pathCause(err)))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	content, err := io.ReadAll(io.LimitReader(file, credentialLimit+1))
