@@ -85,7 +85,7 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 		a = r.secondCopy(ctx, a, superset)
 	}
 	a = r.writeStages(ctx, request, apps, a)
-	a = r.awaitHealth(ctx, request, a)
+	a = r.awaitHealth(ctx, a)
 	a = r.prune(ctx, request, apps, a)
 	return r.confirm(ctx, request, a)
 }
@@ -113,7 +113,7 @@ func (r Reconciler) writeStages(ctx context.Context, request Request, apps []app
 			return r.Outcome == drift.Planned && drift.StageOf(r.Step.Change.ID) == stage
 		}) {
 			// A webhook before the workload behind it serves would refuse what follows.
-			a = r.awaitHealth(ctx, request, a)
+			a = r.awaitHealth(ctx, a)
 		}
 		r.writeStage(ctx, request, apps, &a, stage)
 		if stage == drift.StageCRDs {
@@ -214,17 +214,28 @@ func skipWrites(results []drift.Result, reason string) []drift.Result {
 	return out
 }
 
-// awaitHealth polls what was applied until it is Current or the budget is spent.
-// What is still in progress then is carried to the next run.
-func (r Reconciler) awaitHealth(ctx context.Context, request Request, a app) app {
-	deadline := time.NewTimer(request.HealthBudget)
+// patience is how long an app waits for its health: its healthTimeout, and never more than
+// half of what is left of the run, since others depend on it and state is to be saved.
+func (a app) patience(ctx context.Context) time.Duration {
+	bound := a.config.HealthTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		bound = min(bound, time.Until(deadline)/2)
+	}
+	return bound
+}
+
+// awaitHealth polls what was applied until it is Current or the app's patience is spent.
+// What is still in progress then is carried to the next run, and so is at once what waits
+// for something from outside.
+func (r Reconciler) awaitHealth(ctx context.Context, a app) app {
+	deadline := time.NewTimer(a.patience(ctx))
 	defer deadline.Stop()
 	tick := time.NewTicker(healthInterval)
 	defer tick.Stop()
 	for {
 		var waiting []int
 		for i, result := range a.results {
-			if unhealthy(result) && unsettled[result.Health.Status] {
+			if unhealthy(result) && unsettled[result.Health.Status] && !result.Health.Outside {
 				waiting = append(waiting, i)
 			}
 		}

@@ -62,15 +62,13 @@ func TestWriteOrder(t *testing.T) {
 // on in the run that finds it healthy.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
-	stuck := existing("apps/v1", "Deployment", "db", strings.Replace(deployment("", ""), "metadata: {labels: {app: x}}",
-		`metadata: {labels: {app: x}, annotations: {testenv.killick.dev/stuck: ""}}`, 1))
 	tests := []struct {
 		why    string
 		base   string
 		reason string
 		mend   string
 	}{
-		{why: "not healthy yet", base: stuck, reason: `waits for app "base", to become healthy: Deployment`, mend: existing("apps/v1", "Deployment", "db", deployment("", ""))},
+		{why: "not healthy yet", base: neverReady, reason: `waits for app "base", to become healthy: Deployment`, mend: existing("apps/v1", "Deployment", "db", deployment("", ""))},
 		{why: "refused by the API server", base: existing("v1", "Service", "db", "spec: {ports: [{port: 99999}]}"), reason: `waits for app "base", of which Service`,
 			mend: existing("v1", "Service", "db", service)},
 		{why: "cannot be rendered", base: "broken: [", reason: `waits for app "base", which failed`, mend: configMap("db")},

@@ -81,7 +81,7 @@ func (r Reconciler) lacking(a app) string {
 			return "of which " + name + " could not be read"
 		case change.Type == drift.Missing && result.Outcome != drift.Applied:
 			return "of which " + name + " is missing"
-		case !usable[result.Health.Status]:
+		case !usable[result.Health.Status] && !result.Health.Outside:
 			return fmt.Sprintf("to become healthy: %s is %s", name, result.Health.Status)
 		}
 	}

@@ -256,8 +256,8 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 	}
 	outcome := reconciler.Do(ctx, reconcile.Request{
 		Mode: mode, RunID: "test", Version: "test", Cluster: drift.ReportCluster{Name: "test", UID: uid},
-		Capabilities: capabilities, ConfigPath: "killick.yaml", Apps: s.apps, Only: only, Guards: s.guards, Noise: s.noise, Parents: parents,
-		StateNamespace: s.state, Key: key, HealthBudget: s.budget,
+		Capabilities: capabilities, ConfigPath: "killick.yaml", Apps: s.patient(), Only: only, Guards: s.guards, Noise: s.noise, Parents: parents,
+		StateNamespace: s.state, Key: key,
 		Trust: s.trust, Audit: s.audit, Explain: s.explain,
 	})
 	outcome.Report.Errors = append(outcome.Report.Errors, client.Notes()...)
@@ -267,6 +267,17 @@ func (s *site) attempt(ctx context.Context, mode reconcile.Mode, only []string) 
 		}
 	}
 	return outcome, nil
+}
+
+// patient are the apps; what has no healthTimeout of its own gets the site's budget.
+func (s *site) patient() []drift.App {
+	apps := slices.Clone(s.apps)
+	for i := range apps {
+		if apps[i].HealthTimeout == 0 {
+			apps[i].HealthTimeout = s.budget
+		}
+	}
+	return apps
 }
 
 // inProcess renders in this process, one app of all tests at a time, since a

@@ -35,8 +35,6 @@ type Request struct {
 	// Last is the record of the last complete run, if this installation wrote it: an
 	// app whose repository does not answer is looked at with what it holds.
 	Last *drift.Record
-	// HealthBudget bounds the wait for what was applied to become Current.
-	HealthBudget time.Duration
 	// Errors and Warnings come from before the run and belong in its report.
 	Errors   []drift.ReportError
 	Warnings []string

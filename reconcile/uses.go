@@ -53,7 +53,7 @@ func (r Reconciler) keepUsed(ctx context.Context, apps []app, a app) app {
 // last old Pods down; it gets the time that health gets.
 func (r Reconciler) usedAfter(ctx context.Context, request Request, apps []app, a app) usage {
 	use := r.usage(ctx, apps, a, a.results, true)
-	waiting, cancel := context.WithTimeout(ctx, request.HealthBudget)
+	waiting, cancel := context.WithTimeout(ctx, a.patience(ctx))
 	defer cancel()
 	for pause := healthInterval; use.passing(apps, a) && rest(waiting, pause); pause *= 2 {
 		use = r.usage(ctx, apps, a, a.results, true)

@@ -13,12 +13,8 @@ import (
 	"github.com/killick-dev/killick/reconcile"
 )
 
-const (
-	// healthBudget bounds the wait for what one app applied to become Current.
-	healthBudget = 90 * time.Second
-	// leaseTTL is how long a run that died keeps others out, counted from its last renewal.
-	leaseTTL = 60 * time.Second
-)
+// leaseTTL is how long a run that died keeps others out, counted from its last renewal.
+const leaseTTL = 60 * time.Second
 
 // exitLeaseHeld: another run is at work, and --exit-code asked to say so.
 const exitLeaseHeld = 6

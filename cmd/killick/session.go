@@ -226,7 +226,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		Capabilities: capabilities, ConfigPath: s.settings.ConfigPath, Local: s.mode == reconcile.Plan && source.Local(s.settings.Repo),
 		Apps: apps, Only: s.settings.Apps, Namespace: s.settings.Namespace,
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
-		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo, HealthBudget: healthBudget,
+		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
 		Errors: orphanParents(parents, apps), Explain: s.chosen,
 	}, nil

@@ -130,6 +130,9 @@ type App struct {
 	Suspend *Suspend `json:"suspend,omitempty"`
 	// DependsOn are apps that must be healthy before this one is written.
 	DependsOn []string `json:"dependsOn,omitempty" rule:"format=label,unique"`
+	// HealthTimeout is how long a run waits for what it applied to become healthy, such as
+	// 30s or 5m; 0s waits for nothing.
+	HealthTimeout string `json:"healthTimeout,omitempty" rule:"format=duration,default=90s"`
 	// Helm are inputs for a Helm chart.
 	Helm *Helm `json:"helm,omitempty"`
 }

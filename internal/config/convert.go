@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -15,6 +16,10 @@ const (
 	DefaultPruneCeiling    = 20
 	DefaultPruneRunCeiling = 50
 )
+
+// DefaultHealthTimeout is how long a run waits for an app's health where the file says
+// nothing.
+const DefaultHealthTimeout = 90 * time.Second
 
 // DriftApps are the apps in the file's order, with defaults filled in. Values of
 // Helm charts are shared with the Config and must not be changed.
@@ -41,6 +46,10 @@ func (a App) drift() drift.App {
 	}
 	if a.Suspend != nil {
 		app.Suspend = drift.Suspension{Until: a.Suspend.Until, Reason: a.Suspend.Reason}
+	}
+	app.HealthTimeout = DefaultHealthTimeout
+	if a.HealthTimeout != "" {
+		app.HealthTimeout, _ = time.ParseDuration(a.HealthTimeout) // was validated
 	}
 	if a.Helm != nil {
 		app.Helm = drift.HelmOptions{

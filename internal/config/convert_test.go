@@ -18,13 +18,14 @@ func TestDriftApps(t *testing.T) {
 	want := []drift.App{
 		{Name: "storefront", Path: "apps/storefront/overlays/prod", Namespace: "storefront", Secrets: drift.SecretsManage,
 			ServiceAccount: "storefront-deployer",
+			HealthTimeout:  DefaultHealthTimeout,
 			Suspend:        drift.Suspension{Until: time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC), Reason: "migration"}},
 		{Name: "metrics", Repository: "charts", Path: "metrics", Namespace: "monitoring", Secrets: drift.SecretsSkip,
-			ServiceAccount: "monitoring/deployer", DependsOn: []string{"storefront"},
+			ServiceAccount: "monitoring/deployer", DependsOn: []string{"storefront"}, HealthTimeout: 5 * time.Minute,
 			Helm: drift.HelmOptions{ReleaseName: "metrics", IncludeCRDs: true,
 				ValueFiles: []string{"values/prod.yaml", "../shared/values.yaml", "/clusters/prod/metrics.yaml"},
 				Values:     config.Apps[1].Helm.Values}},
-		{Name: "root", Path: ".", Secrets: drift.SecretsSkip},
+		{Name: "root", Path: ".", Secrets: drift.SecretsSkip, HealthTimeout: DefaultHealthTimeout},
 	}
 	if diff := cmp.Diff(want, config.DriftApps()); diff != "" {
 		t.Errorf("apps (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -83,6 +84,11 @@ var formats = map[string]format{
 		pattern: regexp.MustCompile(`\S`), longest: 500,
 		says: "a text of at most 500 characters",
 	},
+	"duration": {
+		pattern: regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`), longest: 30,
+		says: "a duration such as 30s, 5m or 1h30m", hint: "write a unit, such as 90s; 0s is no time at all",
+		check: checkDuration,
+	},
 	"releaseName": {
 		pattern: regexp.MustCompile(`^` + subdomain + `$`), longest: 53,
 		says: "a Helm release name: lower-case letters, digits, '-' and '.', at most 53 characters",
@@ -127,6 +133,14 @@ var formats = map[string]format{
 		says:    "a channel ID such as C0123456789",
 		hint:    "Slack shows a channel's ID at the bottom of its details; a name can be given to another channel, an ID cannot",
 	},
+}
+
+// checkDuration refuses what the pattern cannot: more than Go's durations hold.
+func checkDuration(value string) *complaint {
+	if _, err := time.ParseDuration(value); err != nil {
+		return &complaint{says: "is longer than anybody waits"}
+	}
+	return nil
 }
 
 // checkRef follows git-check-ref-format(1) as far as it keeps a name from

@@ -56,7 +56,11 @@ func (d *decoder) integer(at *trail, node *yaml.Node, target reflect.Value, r ru
 
 func (d *decoder) text(at *trail, node *yaml.Node, target reflect.Value, r rule) {
 	if node.ShortTag() != "!!str" {
-		d.wrong(at, node, "put it in quotes if it is meant as text", "must be a string, not %s", kindOf(node))
+		says, hint := "a string", "put it in quotes if it is meant as text"
+		if r.format == "duration" {
+			says, hint = formats[r.format].says, formats[r.format].hint
+		}
+		d.wrong(at, node, hint, "must be %s, not %s", says, kindOf(node))
 		return
 	}
 	target.SetString(node.Value)

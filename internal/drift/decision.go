@@ -139,6 +139,10 @@ type Health struct {
 	// Aging says that the status will become another one by time alone, though nobody
 	// writes the object.
 	Aging bool
+	// Outside says that the object waits for something that nobody in the cluster is known
+	// to bring, such as a load balancer's address: nobody waits for it, and nobody who
+	// depends on the app is kept waiting.
+	Outside bool
 }
 
 // HealthStatus is one word about a live object.

@@ -116,6 +116,7 @@ type App struct {
 	ServiceAccount string // impersonated when set: "name" in the state namespace, or "namespace/name"
 	Suspend        Suspension
 	DependsOn      []string
+	HealthTimeout  time.Duration // how long a run waits for what it applied to become Current
 	Helm           HelmOptions
 }
 

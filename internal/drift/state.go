@@ -64,6 +64,8 @@ type Row struct {
 	HealthReason  string    `json:"healthReason,omitempty"`
 	HealthSince   time.Time `json:"healthSince,omitzero"`
 	HealthCreated time.Time `json:"healthCreated,omitzero"`
+	// HealthOutside is Health's Outside.
+	HealthOutside bool `json:"healthOutside,omitempty"`
 	// Aging says that it will become another one by time alone.
 	Aging bool `json:"aging,omitempty"`
 	// Findings are what is said about the object although it is in sync.

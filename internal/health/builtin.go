@@ -54,7 +54,7 @@ func service(o object) drift.Health {
 	if len(o.list("spec", "externalIPs")) > 0 {
 		return current("reachable at its external IPs")
 	}
-	return inProgress("waits for a load balancer's address")
+	return outside("waits for a load balancer's address")
 }
 
 // ingress is Current without an address: many controllers never write one, so
@@ -114,11 +114,11 @@ func persistentVolumeClaim(o object) drift.Health {
 	class := firstOf(o.text("spec", "storageClassName"), object{tree: note}.text(betaStorageClass))
 	switch {
 	case o.text("spec", "volumeName") != "":
-		return inProgress("pending: waits for volume %s", o.text("spec", "volumeName"))
+		return outside("pending: waits for volume %s", o.text("spec", "volumeName"))
 	case note[storageProvisioner] != nil || note[betaProvisioner] != nil || note[selectedNode] != nil:
 		return inProgress("pending: its volume is being provisioned")
 	case class == "":
-		return inProgress("pending: no volume fits, and it names no storage class")
+		return outside("pending: no volume fits, and it names no storage class")
 	}
 	return suspended("pending: waits for a pod to use it, or for storage class %s to exist", class)
 }

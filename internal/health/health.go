@@ -122,6 +122,14 @@ func inProgress(format string, args ...any) drift.Health {
 	return drift.Health{Status: drift.HealthInProgress, Reason: fmt.Sprintf(format, args...)}
 }
 
+// outside is in progress as far as anybody can tell, and waits for what no controller of
+// Kubernetes itself brings.
+func outside(format string, args ...any) drift.Health {
+	health := inProgress(format, args...)
+	health.Outside = true
+	return health
+}
+
 func failed(format string, args ...any) drift.Health {
 	return drift.Health{Status: drift.HealthFailed, Reason: fmt.Sprintf(format, args...)}
 }

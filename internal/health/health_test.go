@@ -489,3 +489,30 @@ func FuzzOf(fuzz *testing.F) {
 		}
 	})
 }
+
+// What waits for something that no controller of Kubernetes brings says so, so that nobody
+// waits for it; what passes by itself does not.
+func TestOutside(t *testing.T) {
+	for _, test := range []struct {
+		why, kind, body string
+		want            bool
+	}{
+		{"no load balancer in sight", "v1 Service", `{spec: {type: LoadBalancer, clusterIP: 10.0.0.1}}`, true},
+		{"not even a cluster IP yet", "v1 Service", `{spec: {type: LoadBalancer}}`, false},
+		{"reachable", "v1 Service", `{spec: {type: LoadBalancer, clusterIP: 10.0.0.1}, status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}}`, false},
+		{"a claim that nobody provisions", "v1 PersistentVolumeClaim", `{status: {phase: Pending}}`, true},
+		{"a claim on a volume that is not there", "v1 PersistentVolumeClaim", `{spec: {volumeName: disk}, status: {phase: Pending}}`, true},
+		{"a claim that is being provisioned", "v1 PersistentVolumeClaim", `{metadata: {annotations: {volume.kubernetes.io/storage-provisioner: x}}, spec: {storageClassName: fast}, status: {phase: Pending}}`, false},
+		{"a gateway without an address", "gateway.networking.k8s.io/v1 Gateway", `{status: {conditions: [{type: Accepted, status: "True"}, {type: Programmed, status: "False", reason: AddressNotAssigned}]}}`, true},
+		{"a gateway that nobody has taken yet", "gateway.networking.k8s.io/v1 Gateway", `{status: {conditions: [{type: Accepted, status: Unknown, reason: Pending}, {type: Programmed, status: Unknown, reason: Pending}]}}`, false},
+		{"a rollout", "apps/v1 Deployment", `{spec: {replicas: 2}, status: {replicas: 1}}`, false},
+		{"pods without a node, which may come", "v1 Pod", `{status: {phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: Unschedulable}]}}`, false},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			got := Of(of{kind: test.kind, object: test.body}.live(t), now)
+			if got.Outside != test.want || got.Outside && got.Status != p {
+				t.Errorf("%s, outside %v: %s", got.Status, got.Outside, got.Reason)
+			}
+		})
+	}
+}

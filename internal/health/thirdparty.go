@@ -18,9 +18,13 @@ func certificate(o object) drift.Health {
 	return o.custom()
 }
 
-// gateway looks at its listeners too (Gateway API: ListenerStatus.conditions).
+// gateway looks at its listeners too (Gateway API: ListenerStatus.conditions). An address
+// that was not assigned comes from a load balancer, as a Service's does.
 func gateway(o object) drift.Health {
 	said := o.custom()
+	if c, _ := o.condition("Programmed"); c.status != "True" && c.reason == "AddressNotAssigned" {
+		said.Outside = said.Status == drift.HealthInProgress
+	}
 	for _, item := range o.list("status", "listeners") {
 		fields, _ := item.(map[string]any)
 		listener := object{tree: fields}
