@@ -63,9 +63,34 @@ func (g grammar) tellRepeats(file string, data []byte) {
 
 const archiveSuffix = ".tgz"
 
+// insideChart is the name of a file inside the chart that it belongs to, which may be an
+// unpacked dependency: "charts/db/templates/x.yaml" is templates/x.yaml of db. (Helm passes
+// over what begins with "_" or "." in charts/.)
+func insideChart(relative string) string {
+	for {
+		below, found := strings.CutPrefix(relative, "charts/")
+		_, inside, deeper := strings.Cut(below, "/")
+		if !found || !deeper || strings.HasPrefix(below, "_") || strings.HasPrefix(below, ".") {
+			return relative
+		}
+		relative = inside
+	}
+}
+
 // isArchive says whether a chart's file is a packed dependency.
 func isArchive(relative string) bool {
-	return path.Ext(relative) == archiveSuffix && path.Base(path.Dir(relative)) == "charts"
+	inside := insideChart(relative)
+	return path.Ext(inside) == archiveSuffix && path.Dir(inside) == "charts"
+}
+
+// isParsed says whether Helm itself parses a chart's file as YAML. Only those at the
+// root of a chart are its own: a template may have any name (Helm, loader.LoadFiles).
+func isParsed(relative string) bool {
+	switch insideChart(relative) {
+	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
+		return true
+	}
+	return false
 }
 
 // maxArchiveDepth bounds archives inside archives.
@@ -116,19 +141,29 @@ func checkArchive(files *reader, name string, data []byte, depth int) error {
 		if err := files.spend(name, int64(len(content))); err != nil {
 			return err
 		}
-		if err := checkEntry(files, name, entry, content, depth); err != nil {
+		if err := checkEntry(files, name, unpackedName(header.Name), content, depth); err != nil {
 			return err
 		}
 	}
 }
 
-// checkEntry looks into what Helm will parse or unpack.
-func checkEntry(files *reader, name, entry string, content []byte, depth int) error {
-	if isArchive(entry) {
-		return checkArchive(files, name, content, depth+1)
+// unpackedName is the name inside its chart that Helm gives to an archive's entry: without
+// the first part, before "." and ".." are taken out (Helm, loader.LoadArchiveFiles).
+func unpackedName(entry string) string {
+	delimiter := "/"
+	if strings.Contains(entry, `\`) {
+		delimiter = `\`
 	}
-	switch path.Base(entry) {
-	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
+	_, inside, _ := strings.Cut(entry, delimiter)
+	return path.Clean(strings.ReplaceAll(inside, delimiter, "/"))
+}
+
+// checkEntry looks into what Helm will parse or unpack.
+func checkEntry(files *reader, name, relative string, content []byte, depth int) error {
+	switch {
+	case isArchive(relative):
+		return checkArchive(files, name, content, depth+1)
+	case isParsed(relative):
 		return boundYAML(name, content, grammar{limits: files.limits})
 	}
 	return nil

@@ -161,13 +161,12 @@ func (h *helm) addFile(name, relative string) error {
 		return problem(drift.Origin{File: name}, "leave it out with .helmignore", "the chart's file is larger than %s", size(chartFileBytes))
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	switch path.Base(name) {
-	case chartFile, "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
+	if isParsed(relative) {
 		if err := boundYAML(name, data, h.job.others()); err != nil {
 			return err
 		}
 	}
-	if path.Base(name) == chartFile {
+	if insideChart(relative) == chartFile {
 		home := path.Dir(name)
 		chartName, version := chartIdentity(data)
 		h.homes[home] = chartName + "-" + version
