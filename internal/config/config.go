@@ -156,6 +156,9 @@ type Helm struct {
 	Values map[string]any `json:"values,omitempty"`
 	// IncludeCRDs renders the chart's crds folder too.
 	IncludeCRDs bool `json:"includeCRDs,omitempty" rule:"default=false"`
+	// SkipSchemaValidation does not check the values against the values.schema.json of
+	// the chart and its dependencies.
+	SkipSchemaValidation bool `json:"skipSchemaValidation,omitempty" rule:"default=false"`
 }
 
 // Guards are the limits that no policy can relax.

@@ -53,10 +53,11 @@ func (a App) drift() drift.App {
 	}
 	if a.Helm != nil {
 		app.Helm = drift.HelmOptions{
-			ReleaseName: a.Helm.ReleaseName,
-			ValueFiles:  slices.Clone(a.Helm.ValueFiles),
-			Values:      a.Helm.Values,
-			IncludeCRDs: a.Helm.IncludeCRDs,
+			ReleaseName:          a.Helm.ReleaseName,
+			ValueFiles:           slices.Clone(a.Helm.ValueFiles),
+			Values:               a.Helm.Values,
+			IncludeCRDs:          a.Helm.IncludeCRDs,
+			SkipSchemaValidation: a.Helm.SkipSchemaValidation,
 		}
 	}
 	return app

@@ -135,6 +135,8 @@ type HelmOptions struct {
 	ValueFiles  []string // relative to the chart, or absolute ("/…") from the repository root
 	Values      map[string]any
 	IncludeCRDs bool
+	// SkipSchemaValidation renders whatever the values.schema.json files say.
+	SkipSchemaValidation bool
 }
 
 // Guards are the limits that policy cannot relax.

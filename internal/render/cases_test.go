@@ -36,6 +36,8 @@ func caseApp(t *testing.T, folder string) drift.App {
 			ValueFiles  []string       `json:"valueFiles"`
 			Values      map[string]any `json:"values"`
 			IncludeCRDs bool           `json:"includeCRDs"`
+
+			SkipSchemaValidation bool `json:"skipSchemaValidation"`
 		} `json:"helm"`
 	}
 	if err := yaml.UnmarshalStrict(data, &described); err != nil {

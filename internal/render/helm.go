@@ -204,8 +204,10 @@ func (h *helm) check(loaded *chart.Chart, parts []chartPart, top chartutil.Value
 	if err != nil {
 		return nil, problem(h.origin, "", "copying the values: %w", err)
 	}
-	if err := h.validate(loaded, parts, values); err != nil {
-		return nil, err
+	if !h.job.app.Helm.SkipSchemaValidation {
+		if err := h.validate(loaded, parts, values); err != nil {
+			return nil, err
+		}
 	}
 	return h.analyse(loaded, parts, values)
 }
@@ -298,8 +300,7 @@ func (h *helm) validate(c *chart.Chart, parts []chartPart, values map[string]any
 	if c.Schema != nil {
 		if err := validateValues(values, c.Schema, h.job.limits); err != nil {
 			file, _ := h.place(parts, path.Join(c.ChartFullPath(), "values.schema.json"))
-			return problem(drift.Origin{File: file}, "change helm.values or the value files; `helm lint` shows the same",
-				"checking the values of chart %q: %w", c.Name(), err)
+			return problem(drift.Origin{File: file}, schemaHint(err), "checking the values of chart %q: %w", c.Name(), err)
 		}
 	}
 	for _, dependency := range c.Dependencies() {

@@ -16,18 +16,47 @@ import (
 	"golang.org/x/text/message"
 )
 
-// refuseLoader refuses every schema that is not the document itself. Helm's own
-// loaders read files and URLs, and take an unknown urn for "anything goes"
-// (chartutil/jsonschema.go).
+// refuseLoader refuses every schema that neither stands in the document nor is one of
+// JSON Schema's own. Helm's loaders read files and URLs, and take an unknown urn for
+// "anything goes" (chartutil/jsonschema.go).
 type refuseLoader struct{}
 
 func (refuseLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("the schema refers to %s: only references inside the same file (#/…) are followed", short(url))
+	return nil, &remoteReference{strings.TrimPrefix(url, schemaRoot)}
 }
+
+// remoteReference is a reference to a schema that is not at hand.
+type remoteReference struct{ to string }
+
+func (r *remoteReference) Error() string {
+	return fmt.Sprintf("the schema refers to %s: only references inside the same file are followed (#/… or an $id in it)", short(r.to))
+}
+
+// schemaHint says how to go on after an error of validateValues.
+func schemaHint(err error) string {
+	var remote *remoteReference
+	var invalid *invalidValues
+	const skip = "helm.skipSchemaValidation: true in the app renders without the check, as `helm template --skip-schema-validation` does"
+	switch {
+	case errors.As(err, &remote):
+		return "a render has no network and reads no other file: copy what is referred to into $defs with its $id; " + skip
+	case errors.As(err, &invalid):
+		return "change helm.values or the value files; " + skip
+	}
+	return "correct the chart's values.schema.json; " + skip
+}
+
+// invalidValues are values that a schema does not allow.
+type invalidValues struct{ findings string }
+
+func (i *invalidValues) Error() string { return i.findings }
 
 // schemaName is the document's own address; a name without a scheme would be
 // made absolute with the working directory.
-const schemaName = "chart:///values.schema.json"
+const (
+	schemaRoot = "chart:///"
+	schemaName = schemaRoot + "values.schema.json"
+)
 
 // validateValues checks values against a chart's values.schema.json without any
 // I/O. Errors name places and rules, never the values found there.
@@ -36,56 +65,46 @@ func validateValues(values map[string]any, schema []byte, limits Limits) error {
 	if err != nil {
 		return fmt.Errorf("reading the schema: %w", err)
 	}
-	if err := checkReferences(document, limits.Depth); err != nil {
+	if err := checkDepth(document, limits.Depth); err != nil {
 		return err
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.UseLoader(refuseLoader{})
-	if err := compiler.AddResource(schemaName, document); err != nil {
-		return fmt.Errorf("reading the schema: %w", err)
+	err = compiler.AddResource(schemaName, document)
+	var compiled *jsonschema.Schema
+	if err == nil {
+		compiled, err = compiler.Compile(schemaName)
 	}
-	compiled, err := compiler.Compile(schemaName)
-	if err != nil {
+	var unloaded *jsonschema.LoadURLError
+	switch {
+	case errors.As(err, &unloaded): // it does not unwrap
+		return unloaded.Err
+	case err != nil:
 		return fmt.Errorf("reading the schema: %w", err)
 	}
 	err = compiled.Validate(values)
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		return errors.New(cut(strings.Join(findings(invalid), "; ")))
+		return &invalidValues{cut(strings.Join(findings(invalid), "; "))}
 	}
 	return err
 }
 
-// literalKeywords hold data, not schemas.
-var literalKeywords = map[string]bool{"default": true, "enum": true, "const": true, "examples": true}
-
-// checkReferences refuses every $ref that does not stay in the file.
-func checkReferences(schema any, depth int) error {
+// checkDepth bounds the nesting of a schema.
+func checkDepth(schema any, depth int) error {
 	if depth < 0 {
 		return errors.New("the schema is nested too deeply")
 	}
+	var below []any
 	switch schema := schema.(type) {
 	case map[string]any:
-		for _, keyword := range slices.Sorted(maps.Keys(schema)) {
-			reference, isText := schema[keyword].(string)
-			switch {
-			case isText && (keyword == "$ref" || keyword == "$dynamicRef" || keyword == "$recursiveRef"):
-				if !strings.HasPrefix(reference, "#") {
-					_, err := refuseLoader{}.Load(reference)
-					return err
-				}
-			case literalKeywords[keyword]:
-			default:
-				if err := checkReferences(schema[keyword], depth-1); err != nil {
-					return err
-				}
-			}
-		}
+		below = slices.Collect(maps.Values(schema))
 	case []any:
-		for _, item := range schema {
-			if err := checkReferences(item, depth-1); err != nil {
-				return err
-			}
+		below = schema
+	}
+	for _, item := range below {
+		if err := checkDepth(item, depth-1); err != nil {
+			return err
 		}
 	}
 	return nil
