@@ -19,16 +19,20 @@ import (
 
 func renderCommand(w world) *cobra.Command {
 	var settings config.Settings
-	var offline bool
+	var offline offlineFlags
 	cmd := &cobra.Command{
 		Use: "render", Short: "Print the objects that Git asks for, as YAML",
 		Long: `Print the objects that Git asks for, as YAML on standard output; warnings go to
 standard error. Values of Secrets are hidden. With --offline no cluster is asked
-what it serves.`,
+what it serves; --kube-version and --api-versions tell charts what helm template's flags
+of these names do, so that a pipeline renders what the cluster gets.`,
 		Example: "  killick render --repo . --worktree --offline --app storefront",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := settings.Validate(); err != nil {
+				return usage(err)
+			}
+			if err := offline.validate(); err != nil {
 				return usage(err)
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), settings.Timeout)
@@ -39,20 +43,43 @@ what it serves.`,
 	settings.AddSourceFlags(cmd.Flags())
 	settings.AddClusterFlags(cmd.Flags())
 	settings.AddFilterFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask a cluster which kinds and versions it serves")
+	cmd.Flags().BoolVar(&offline.on, "offline", false, "do not ask a cluster which kinds and versions it serves")
+	cmd.Flags().StringVar(&offline.kubeVersion, "kube-version", "", "with --offline: the Kubernetes `version` that charts see")
+	cmd.Flags().StringSliceVar(&offline.apiVersions, "api-versions", nil, "with --offline: an API `version` that charts see beside Kubernetes' own (repeatable)")
 	return cmd
 }
 
-func (w world) render(ctx context.Context, root *cobra.Command, settings config.Settings, offline bool) error {
+// offlineFlags say what charts see where no cluster is asked.
+type offlineFlags struct {
+	on          bool
+	kubeVersion string
+	apiVersions []string
+}
+
+func (f offlineFlags) validate() error {
+	if !f.on && (f.kubeVersion != "" || len(f.apiVersions) > 0) {
+		return &drift.Problem{Err: errors.New("--kube-version and --api-versions need --offline"), Hint: "without it the cluster says what it serves"}
+	}
+	_, err := render.Offline(f.kubeVersion, f.apiVersions)
+	return err
+}
+
+// capabilities are what the flags or the cluster say.
+func (f offlineFlags) capabilities(ctx context.Context, settings config.Settings) (drift.Capabilities, error) {
+	if f.on {
+		return render.Offline(f.kubeVersion, f.apiVersions)
+	}
+	return served(ctx, settings)
+}
+
+func (w world) render(ctx context.Context, root *cobra.Command, settings config.Settings, offline offlineFlags) error {
 	d, err := w.readDesired(ctx, root, settings)
 	if err != nil {
 		return usage(err)
 	}
-	var capabilities drift.Capabilities
-	if !offline {
-		if capabilities, err = served(ctx, settings); err != nil {
-			return &exit{code: reconcile.ExitUnreachable, cause: err}
-		}
+	capabilities, err := offline.capabilities(ctx, settings)
+	if err != nil {
+		return &exit{code: reconcile.ExitUnreachable, cause: err}
 	}
 	apps := d.config.DriftApps()
 	if err := knownApps(apps, settings.Apps); err != nil {

@@ -189,8 +189,8 @@ func yamlProblem(file string, c chunk, err error) error {
 		hint = "write the values out instead of using YAML aliases"
 	case strings.Contains(message, "an alias has no anchor"):
 		hint = "quote the text if it is none: YAML reads a word after * as an alias"
-	case strings.Contains(message, "found character that cannot start any token"):
-		hint = "YAML is indented with spaces, not tabs"
+	default:
+		message, hint = inPlainWords(message)
 	}
 	return problem(drift.Origin{File: file, Line: line}, hint, "reading YAML: %s", message)
 }
@@ -216,7 +216,7 @@ func decodeJSON(file string, data []byte, limits Limits) ([]value, error) {
 			if errors.As(err, &syntax) {
 				origin.Line = lineAt(syntax.Offset)
 			}
-			return nil, problem(origin, "", "reading JSON: %w", err)
+			return nil, problem(origin, "JSON has no comma behind the last entry and no comments", "reading JSON: %w", err)
 		}
 		if len(raw) > limits.DocumentBytes {
 			return nil, problem(origin, "", "reading JSON: the document is larger than %s", size(int64(limits.DocumentBytes)))
@@ -293,7 +293,11 @@ func expand(doc document) ([]document, error) {
 func asDocument(v value, origin drift.Origin) (document, error) {
 	manifest, ok := v.tree.(map[string]any)
 	if !ok {
-		return document{}, problem(origin, notAManifest, "not a Kubernetes object: the document is %s", kindOf(v.tree))
+		hint := notAManifest
+		if word, single := v.tree.(string); single && !strings.ContainsAny(word, " \n") {
+			hint = "a file that holds nothing but a path may be a symbolic link that was checked out or committed as text; " + hint
+		}
+		return document{}, problem(origin, hint, "not a Kubernetes object: the document is %s", kindOf(v.tree))
 	}
 	if encrypted(manifest) {
 		return document{}, problem(origin, "Killick cannot decrypt SOPS files yet; use a controller that makes Secrets in the cluster",

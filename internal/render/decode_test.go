@@ -55,7 +55,7 @@ func TestDecode(t *testing.T) {
 		"byte order mark":                {"a.yaml", "\ufeffa: 1", []value{{map[string]any{"a": int64(1)}, 1}}, ""},
 		"a version directive":            {"a.yaml", "%YAML 1.1\n# c\n---\na: 1", []value{{map[string]any{"a": int64(1)}, 4}}, ""},
 		"documents ended by dots":        {"a.yaml", "a: 1\n...\n---\nb: 2", []value{{map[string]any{"a": int64(1)}, 1}, {map[string]any{"b": int64(2)}, 4}}, ""},
-		"documents ended by dots alone":  {"a.yaml", "a: 1\n...\nb: 2", nil, "did not find expected <document start>"},
+		"documents ended by dots alone":  {"a.yaml", "a: 1\n...\nb: 2", nil, `a document ended, and what follows does not begin with "---"`},
 		"UTF-16":                         {"a.yaml", "\xff\xfea\x00", nil, "not UTF-8"},
 		"a NUL":                          {"a.yaml", "a: \x00", nil, "control characters are not allowed"},
 		"JSON with surrogates":           {"a.JSON", `{"a": "\ud83d\ude00"}`, []value{{map[string]any{"a": "😀"}, 1}}, ""},

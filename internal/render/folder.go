@@ -32,7 +32,7 @@ func appFolder(fsys fs.FS, name string) (string, error) {
 		return "", &drift.Problem{File: folder, Err: errors.New("no such folder in the repository at this commit"),
 			Hint: nearestFolder(fsys, folder)}
 	case err != nil:
-		return "", &drift.Problem{File: folder, Err: fmt.Errorf("reading the app's folder: %w", err)}
+		return "", folderProblem(folder, err)
 	case !info.IsDir():
 		return "", &drift.Problem{File: folder, Err: errors.New("the app's path is a file, not a folder"),
 			Hint: fmt.Sprintf("did you mean %q?", path.Dir(folder))}
@@ -131,6 +131,16 @@ func kustomizationFile(fsys fs.FS, folder string) (string, error) {
 		Hint: "keep one of them"}
 }
 
+// folderProblem is an error of the checkout: its own, with its place and hint, where it
+// refuses something, such as a symbolic link that leads to nothing.
+func folderProblem(name string, err error) error {
+	var refused *drift.Problem
+	if errors.As(err, &refused) {
+		return asProblem(name, refused)
+	}
+	return &drift.Problem{File: name, Err: fmt.Errorf("reading the app's folder: %w", err)}
+}
+
 // isFile says whether name is a file. Only "does not exist" means no.
 func isFile(fsys fs.FS, name string) (bool, error) {
 	info, err := fs.Stat(fsys, name)
@@ -138,7 +148,7 @@ func isFile(fsys fs.FS, name string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, &drift.Problem{File: name, Err: fmt.Errorf("reading the app's folder: %w", err)}
+		return false, folderProblem(name, err)
 	}
 	return info.Mode().IsRegular(), nil
 }

@@ -144,11 +144,31 @@ func (h *helm) load() (*chart.Chart, error) {
 			"charts/ lacks the dependencies %s", strings.Join(missing, ", "))
 	}
 	if required := loaded.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required, h.capabilities.KubeVersion.Version) {
-		return nil, problem(h.origin, "use a chart version that supports the cluster", "the chart requires Kubernetes %s, the cluster has %s",
-			short(required), h.capabilities.KubeVersion.Version)
+		return nil, h.versionProblem(required)
 	}
 	return loaded, nil
 }
+
+// versionProblem says why the chart excludes the cluster. To Helm a version with a suffix is
+// a pre-release, which a range excludes unless it names one.
+func (h *helm) versionProblem(required string) error {
+	version := h.capabilities.KubeVersion.Version
+	plain, suffix, cut := strings.Cut(version, "-")
+	if cut && chartutil.IsCompatibleRange(required, plain) {
+		return problem(h.origin, "end the range in Chart.yaml with -0, as in \">= 1.25.0-0\"; with --offline, --kube-version "+plain+" renders it",
+			"the chart requires Kubernetes %s, the cluster has %s, whose suffix %q makes it a pre-release to Helm", short(required), version, "-"+suffix)
+	}
+	return problem(h.origin, "use a chart version that supports the cluster", "the chart requires Kubernetes %s, the cluster has %s", short(required), version)
+}
+
+// readsVersion says whether Helm takes a text for a version of Kubernetes.
+func readsVersion(version string) bool {
+	_, err := chartutil.ParseKubeVersion(version)
+	return err == nil
+}
+
+// defaultAPIVersions are what Helm shows charts of a cluster that is not asked.
+func defaultAPIVersions() []string { return slices.Clone(chartutil.DefaultVersionSet) }
 
 // missingDependencies are declared in Chart.yaml but not vendored (Helm,
 // action.CheckDependencies).

@@ -153,9 +153,12 @@ func (h *helm) readChart() error {
 // addFile reads one file of the chart. What Helm parses is checked first: its
 // own parsers know no bounds.
 func (h *helm) addFile(name, relative string) error {
-	data, err := h.job.files.read(name)
+	data, err := h.job.files.raw(name)
 	if err != nil {
 		return asProblem(name, err)
+	}
+	if isPointer(data) && readsAlways(relative) {
+		return pointerProblem(name)
 	}
 	if len(data) > chartFileBytes {
 		return problem(drift.Origin{File: name}, "leave it out with .helmignore", "the chart's file is larger than %s", size(chartFileBytes))

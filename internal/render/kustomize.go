@@ -283,6 +283,7 @@ func (s *scan) scrub(message string) string {
 	for _, secret := range s.secrets {
 		message = strings.ReplaceAll(message, secret, "…")
 	}
+	message = withoutGo(message)
 	message = strings.ReplaceAll(message, mountPoint+"/", "")
 	message = strings.ReplaceAll(message, mountPoint, ".")
 	return cut(strings.TrimSpace(message))

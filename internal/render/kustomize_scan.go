@@ -294,6 +294,10 @@ func (s *scan) base(file, field, reference string) (string, fs.FileInfo, error) 
 		return "", nil, err
 	}
 	info, err := fs.Stat(s.job.files.fsys, target)
+	var refused *drift.Problem
+	if errors.As(err, &refused) {
+		return "", nil, problem(drift.Origin{File: file}, refused.Hint, "%s: %w", field, refused.Err)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, problem(drift.Origin{File: file}, "", "%s: reading %s: %w", field, short(reference), err)
 	}

@@ -16,7 +16,7 @@ func renderYAML(ctx context.Context, j job) (output, error) {
 	var out output
 	err := fs.WalkDir(j.files.fsys, j.folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return &drift.Problem{File: name, Err: fmt.Errorf("reading the app's folder: %w", err)}
+			return folderProblem(name, err)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -21,8 +21,18 @@ func newReader(fsys fs.FS, limits Limits) *reader {
 	return &reader{fsys: fsys, limits: limits, left: limits.TotalBytes, cache: map[string][]byte{}}
 }
 
-// read returns a file's content; callers must not change it.
+// read returns a file's content, unless that is not in the repository; callers must not
+// change it.
 func (r *reader) read(name string) ([]byte, error) {
+	data, err := r.raw(name)
+	if err == nil && isPointer(data) {
+		return nil, pointerProblem(name)
+	}
+	return data, err
+}
+
+// raw returns what stands in the repository.
+func (r *reader) raw(name string) ([]byte, error) {
 	if data, ok := r.cache[name]; ok {
 		return data, nil
 	}

@@ -268,10 +268,29 @@ func (r *Renderer) finish(ctx context.Context, j job, renderer drift.Renderer, o
 			return drift.Rendered{}, err
 		}
 	}
+	if err := withoutPointers(first.Objects); err != nil {
+		return drift.Rendered{}, err
+	}
+	if len(first.Objects) == 0 {
+		first.Warnings = append(first.Warnings, rendersNothing(j, renderer, first))
+	}
 	first.Renderer, first.AskedCapabilities = renderer, out.asked
 	first.LeftOut = onlyLeftOut(first.LeftOut, first.Objects)
 	first.Warnings = append(out.warnings, first.Warnings...)
 	return first, nil
+}
+
+// rendersNothing says why an app has no objects.
+func rendersNothing(j job, renderer drift.Renderer, rendered drift.Rendered) drift.Warning {
+	why := map[drift.Renderer]string{
+		drift.RendererYAML:      "no file below its folder (.yaml, .yml or .json) holds one",
+		drift.RendererKustomize: "its kustomization names no resource and generates none",
+		drift.RendererHelm:      "its templates make none with these values",
+	}[renderer]
+	if rendered.Skipped > 0 {
+		why = fmt.Sprintf("%s left out, and nothing else is there", plural(rendered.Skipped, "object is", "objects are"))
+	}
+	return drift.Warning{Origin: drift.Origin{Repository: j.app.Repository, File: j.folder}, Message: "the app renders no object: " + why}
 }
 
 // exists says whether name is a file or a folder in fsys.

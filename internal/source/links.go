@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/drift"
 )
 
 const (
@@ -60,8 +62,8 @@ func resolveLinks(root *node, links []*node, options Options) (order []*node, er
 }
 
 func linkRefusal(link *node, err error) error {
-	return problem("correct or remove the link",
-		fmt.Errorf("symbolic link %q to %q is refused: %w", link.path(), clean(link.link, 200), err))
+	return &drift.Problem{Stage: "source", File: link.path(), Hint: "correct or remove the link",
+		Err: fmt.Errorf("symbolic link %q to %q is refused: %w", link.path(), clean(link.link, 200), err)}
 }
 
 // walk resolves a target from a folder as an operating system does: links on

@@ -176,7 +176,11 @@ func (r refs) listing() string {
 
 // nearest are the names that differ from ref by few edits, nearest first.
 func (r refs) nearest(ref string) []string {
-	wanted := strings.TrimPrefix(strings.TrimPrefix(ref, branchPrefix), tagPrefix)
+	wanted := ref
+	// What other commands call the same branch or tag.
+	for _, prefix := range []string{"refs/", "remotes/", "heads/", "tags/", "origin/", "upstream/"} {
+		wanted = strings.TrimPrefix(wanted, prefix)
+	}
 	if wanted == "" || len(wanted) > maxRefName {
 		return nil
 	}

@@ -111,6 +111,10 @@ func TestRefProblems(t *testing.T) {
 		name, url, ref, text, hint string
 	}{
 		{"a typo names the nearest", "app", "mian", `no branch or tag "mian"`, `did you mean "main"`},
+		{"half a ref names the branch", "app", "heads/main", `no branch or tag "heads/main"`, `did you mean "main"`},
+		{"a branch of a remote names the branch", "app", "origin/main", `no branch or tag "origin/main"`, `did you mean "main"`},
+		{"a tracking ref names the branch", "app", "refs/remotes/origin/main", `no branch or tag "refs/remotes/origin/main"`, `did you mean "main"`},
+		{"a tag that is a branch names the branch", "app", "tags/main", `no branch or tag "tags/main"`, `did you mean "main"`},
 		{"nothing near lists some", "app", "production", `no branch or tag "production"`, `there are "main"`},
 		{"an abbreviated commit", "app", first[:10], "no branch or tag", "40 digits"},
 		{"a full name that is not there", "app", "refs/heads/releaze-1", "no branch or tag", `"release-1"`},
