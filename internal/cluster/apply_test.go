@@ -39,6 +39,21 @@ func TestApplyReturnsWhatIsStored(t *testing.T) {
 	}
 }
 
+// A write that fails because another app creates the namespace later says how apps are put
+// in order.
+func TestApplyIntoMissingNamespace(t *testing.T) {
+	e := newEnv(t)
+	client := e.connect(Options{})
+	object := e.member(client, "shop", configMap("a"))
+	object.ID.Namespace += "-nobody"
+	object.Manifest["metadata"].(map[string]any)["namespace"] = object.ID.Namespace
+	_, err := client.Apply(e.ctx, drift.ApplyRequest{Object: object})
+	var found *drift.Problem
+	if !errors.As(err, &found) || !strings.Contains(found.Hint, "dependsOn") || !strings.Contains(found.Hint, object.ID.Namespace) {
+		t.Errorf("%v: %+v", err, found)
+	}
+}
+
 func TestApplyConflicts(t *testing.T) {
 	e := newEnv(t)
 	client := e.connect(Options{})

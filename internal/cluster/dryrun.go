@@ -129,6 +129,11 @@ func (c *Client) refused(ctx context.Context, s *session, of resource, object dr
 	return problem
 }
 
+// namespaceHint is what to do about a namespace that nobody has created.
+func namespaceHint(namespace string) string {
+	return fmt.Sprintf("create the namespace %q, or add its manifest to this app; where another app has it, name that app in dependsOn of this one", namespace)
+}
+
 // missingNamespace says that an object cannot be created because nobody creates
 // its namespace; nil when that is not the cause.
 func missingNamespace(err error, id drift.ID) error {
@@ -138,7 +143,7 @@ func missingNamespace(err error, id drift.ID) error {
 	}
 	return &drift.Problem{
 		Stage: "observe",
-		Hint:  fmt.Sprintf("create the namespace %q, or add its manifest to this app", id.Namespace),
+		Hint:  namespaceHint(id.Namespace),
 		Err:   fmt.Errorf("asking what applying %s would do: %w", id.Short(), &drift.Refusal{Kind: drift.ErrInvalid, Message: status.ErrStatus.Message}),
 	}
 }

@@ -185,7 +185,10 @@ func hint(err error) string {
 	if known, ok := errors.AsType[*drift.Problem](err); ok && known.Hint != "" {
 		return known.Hint // whoever found the cause knows best
 	}
+	status, ok := errors.AsType[*apierrors.StatusError](err)
 	switch {
+	case ok && errors.Is(err, errNotFound) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Kind == "namespaces":
+		return namespaceHint(status.ErrStatus.Details.Name)
 	case errors.Is(err, drift.ErrForbidden):
 		return "grant Killick's identity the verb and resource named in the message"
 	case errors.Is(err, drift.ErrNotServed):

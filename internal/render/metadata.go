@@ -26,7 +26,11 @@ func identify(doc document) (id drift.ID, version string, err error) {
 	}
 	apiVersion, kind := text(doc.manifest["apiVersion"]), text(doc.manifest["kind"])
 	if apiVersion == "" || kind == "" {
-		return fail(notAManifest, "not a Kubernetes object: apiVersion and kind must be given, as text")
+		hint := notAManifest
+		if tool := manifestOfTool(doc.origin.File); tool != "" {
+			hint = "the name is that of a file of " + tool + ", which is not read here; " + notAManifest
+		}
+		return fail(hint, "not a Kubernetes object: apiVersion and kind must be given, as text")
 	}
 	group, version, err := drift.ParseAPIVersion(apiVersion)
 	if err != nil || (group != "" && !valid(groupPattern, group, 253)) || !valid(versionPattern, version, 63) {

@@ -14,6 +14,7 @@ import (
 // `kubectl apply --recursive -f` does.
 func renderYAML(ctx context.Context, j job) (output, error) {
 	var out output
+	var tools traps
 	err := fs.WalkDir(j.files.fsys, j.folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return folderProblem(name, err)
@@ -27,12 +28,15 @@ func renderYAML(ctx context.Context, j job) (output, error) {
 		switch strings.ToLower(path.Ext(name)) {
 		case ".yaml", ".yml", ".json":
 		default:
+			tools.file(j, name)
 			return nil
 		}
+		tools.text(j, name)
 		documents, err := readManifests(j, name, j.own())
 		out.documents = append(out.documents, documents...)
 		return err
 	})
+	out.warnings = tools.told()
 	return out, err
 }
 

@@ -271,6 +271,7 @@ func (r *Renderer) finish(ctx context.Context, j job, renderer drift.Renderer, o
 	if err := withoutPointers(first.Objects); err != nil {
 		return drift.Rendered{}, err
 	}
+	first.Warnings = append(first.Warnings, trapsIn(first.Objects, renderer)...)
 	if len(first.Objects) == 0 {
 		first.Warnings = append(first.Warnings, rendersNothing(j, renderer, first))
 	}
