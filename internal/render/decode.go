@@ -34,7 +34,7 @@ func decode(file string, data []byte, g grammar) ([]value, error) {
 		return nil, problem(drift.Origin{File: file}, "save the file as UTF-8", "reading YAML: the file is not UTF-8 text")
 	}
 	if strings.HasSuffix(strings.ToLower(file), ".json") {
-		return decodeJSON(file, data, g.limits)
+		return decodeJSON(file, data, g)
 	}
 	return decodeChunks(file, split(data), g)
 }
@@ -196,7 +196,7 @@ func yamlProblem(file string, c chunk, err error) error {
 }
 
 // decodeJSON reads a stream of JSON values.
-func decodeJSON(file string, data []byte, limits Limits) ([]value, error) {
+func decodeJSON(file string, data []byte, g grammar) ([]value, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	lineAt := func(offset int64) int {
 		return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n"))
@@ -218,14 +218,23 @@ func decodeJSON(file string, data []byte, limits Limits) ([]value, error) {
 			}
 			return nil, problem(origin, "JSON has no comma behind the last entry and no comments", "reading JSON: %w", err)
 		}
-		if len(raw) > limits.DocumentBytes {
-			return nil, problem(origin, "", "reading JSON: the document is larger than %s", size(int64(limits.DocumentBytes)))
+		if len(raw) > g.limits.DocumentBytes {
+			return nil, problem(origin, "", "reading JSON: the document is larger than %s", size(int64(g.limits.DocumentBytes)))
 		}
 		tree, err := parseJSON(raw)
 		if err != nil {
-			return nil, problem(origin, "", "reading JSON: %w", err)
+			// JSON is YAML, too, and a key that is given twice has its lines there.
+			again, judged := g.document(file, chunk{text: raw, line: origin.Line}, 0)
+			var repeated *drift.Problem
+			switch {
+			case errors.As(judged, &repeated):
+				return nil, judged
+			case judged != nil:
+				return nil, problem(origin, "", "reading JSON: %w", err)
+			}
+			tree = again
 		}
-		conversion := converter{left: 2 * limits.DocumentBytes, depth: limits.Depth}
+		conversion := converter{left: 2 * g.limits.DocumentBytes, depth: g.limits.Depth}
 		if tree, err = conversion.convert(tree, 0); err != nil {
 			return nil, problem(origin, conversion.hint, "reading JSON: %w", err)
 		}

@@ -84,6 +84,8 @@ func TestRepeatedKeys(t *testing.T) {
 			`app/a.yaml:5: reading YAML: key "data" is given twice: also in line 4`},
 		"different ones in a plain manifest": {[]string{"app/a.yaml", configMap("a") + "data: {k: v}\ndata: {k: w}\n"}, shop, "", nil,
 			`app/a.yaml:5: reading YAML: key "data" is given twice with different values: also in line 4`},
+		"different ones in JSON": {[]string{"app/a.json", "\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"},\n\"data\": {\"k\": \"v\",\n\"k\": \"w\"}}"}, shop, "", nil,
+			`app/a.json:4: reading YAML: key "k" is given twice with different values: also in line 3`},
 		"a number and its text": {[]string{"app/a.yaml", configMap("a") + "data:\n  80: a\n  \"80\": b\n"}, shop, "", nil,
 			`app/a.yaml:6: reading YAML: key "80" is given twice with different values: also in line 5`},
 		"y and yes to kubectl": {[]string{"app/a.yaml", configMap("a") + "data:\n  y: a\n  yes: b\n"}, shop, "", nil,
