@@ -176,12 +176,12 @@ func inVain(a app, result drift.Result, confirmed bool, now time.Time) drift.App
 	return applies
 }
 
-// drifted says that an object is not as it should be after this run.
+// drifted says that an object is not as it should be after this run, or not all of it.
 func drifted(result drift.Result) bool {
 	if result.Step.Change.Type == drift.InSync && result.Outcome != drift.Failed {
 		return false
 	}
-	return result.Outcome != drift.Applied && result.Outcome != drift.Pruned
+	return result.Outcome != drift.Pruned && (result.Outcome != drift.Applied || len(unwritten(result)) > 0)
 }
 
 func firstSeen(incidents map[string]drift.Incident, key string, now time.Time) drift.Incident {
@@ -191,44 +191,43 @@ func firstSeen(incidents map[string]drift.Incident, key string, now time.Time) d
 	return drift.Incident{FirstSeen: now.UTC().Truncate(time.Second)}
 }
 
-// confirmedRow is the memo of an object that is now as Git says: it was in sync,
-// or everything that differed was put right. Only a comparison that found nothing
-// makes a row that proves something.
+// confirmedRow is the memo of an object at which everything is now as Git says: it was in
+// sync, or everything that differed was put right, or all that is left of it was added by
+// others, which tells what Git wants as well. Only a comparison that found nothing makes a
+// row that proves something.
 func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool) {
 	step := result.Step
 	if step.Change.Held() || step.Change.Untried {
 		return drift.Row{}, false
 	}
 	inSync := step.Change.Type == drift.InSync && step.Change.Ownership.Tracked && result.After == nil
-	live := result.After
+	left, live := unwritten(result), result.After
 	switch {
 	case inSync && step.Observation.Prediction == drift.ByMemo:
 		return renewed(step.Observation.Memo, step.Observation.Live, result.Health), true
 	case inSync && step.Observation.State == drift.Absent:
 		return drift.Row{DesiredHash: a.hashes[step.Change.ID], Proof: true, Gone: true}, true
-	case inSync:
+	case inSync || result.After == nil && besideAdditions(step.Change):
 		live = step.Observation.Live
-	case result.Outcome != drift.Applied || len(step.Decision.Granted) != len(step.Change.Fields):
+	case result.Outcome != drift.Applied || !allAdded(left):
 		return drift.Row{}, false
 	}
 	if live == nil {
 		return drift.Row{}, false
 	}
-	digest, err := request.Noise.HashLive(request.Key, live)
+	row, err := rowOf(request, step, live)
 	if err != nil {
 		return drift.Row{}, false
 	}
-	lists, err := emptyLists(request, step, live)
-	if err != nil {
-		return drift.Row{}, false
+	row.DesiredHash = a.hashes[step.Change.ID]
+	if slices.ContainsFunc(left, drift.IsReplicas) {
+		row.Replicas = a.state.Rows[step.Change.ID.String()].Replicas // somebody scaled it
 	}
-	row := drift.Row{UID: drift.UIDOf(live), DesiredHash: a.hashes[step.Change.ID], Digest: digest,
-		Replicas: drift.Replicas(live), EmptyLists: lists}
 	change := step.Change
 	if !inSync {
 		change = stored(request, a, result)
 	}
-	if change.Type == drift.InSync && change.Err == nil && settled(change) && !slices.ContainsFunc(step.Change.Ignored, isLeftover) {
+	if change.Type == drift.InSync && change.Err == nil && len(left) == 0 && settled(change) && !slices.ContainsFunc(step.Change.Ignored, isLeftover) {
 		row.Proof, row.Autoscaled = true, len(change.Ignored) > 0
 		row.Planned = row.Autoscaled && a.scaled[step.Change.ID]
 		row.Findings = change.Findings
@@ -237,17 +236,39 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 	return row, true
 }
 
-// emptyLists are what the row keeps of the manifest's, and of those that Git dropped and
-// policy ignores: they are told again when it does not any more.
-func emptyLists(request Request, step drift.Step, live map[string]any) ([]drift.Path, error) {
+// unwritten are the differences that are still there after the run.
+func unwritten(result drift.Result) []drift.FieldChange {
+	if result.Outcome != drift.Applied {
+		return result.Step.Change.Fields
+	}
+	granted := result.Step.Decision.Granted
+	return slices.DeleteFunc(slices.Clone(result.Step.Change.Fields), func(field drift.FieldChange) bool {
+		return slices.ContainsFunc(granted, func(g drift.FieldChange) bool { return g.Path.Equal(field.Path) })
+	})
+}
+
+// besideAdditions says that an object of ours differs in nothing but what others added.
+func besideAdditions(change drift.Change) bool {
+	return change.Type == drift.Modified && change.Ownership.Tracked && change.Err == nil && !change.Terminating &&
+		len(change.Fields) > 0 && allAdded(change.Fields)
+}
+
+// allAdded says that Git has no part in any of the differences.
+func allAdded(fields []drift.FieldChange) bool {
+	return !slices.ContainsFunc(fields, func(f drift.FieldChange) bool { return !f.Addition || f.Cause != drift.CauseLive })
+}
+
+// rowOf is what a row keeps of an object, with the empty lists that Git dropped and policy
+// ignores: they are told again when it does not any more.
+func rowOf(request Request, step drift.Step, live map[string]any) (drift.Row, error) {
 	object := request.Noise.LeaveAlone(step.Object.Unpack(), live)
-	lists, err := request.Noise.EmptyLists(object.Manifest, live)
+	row, err := request.Noise.RowOf(request.Key, object.Manifest, live)
 	for _, field := range step.Change.Ignored {
 		if isLeftover(field) {
-			lists = append(lists, field.Path)
+			row.EmptyLists = append(row.EmptyLists, field.Path)
 		}
 	}
-	return lists, err
+	return row, err
 }
 
 func isLeftover(field drift.FieldChange) bool { return field.Leftover }

@@ -251,6 +251,9 @@ func (c Comparison) rescaled(entries []managed, shape *fieldpath.Set, found []Fi
 	}}
 }
 
+// IsReplicas says that a difference is about the number of replicas.
+func IsReplicas(field FieldChange) bool { return field.Path.Equal(replicasPath) }
+
 // claimed marks what Git dropped and a person or program applied too: as long as
 // their entry names it, an apply leaves it there, or the keys of it alone, which
 // the server refuses (`containers[0].image: Required value`).
@@ -327,6 +330,9 @@ func (c Comparison) explain(found []rawChange, entries []managed, shape *fieldpa
 			Manager: by.manager, ManagerClass: by.class, ManagerTime: by.time,
 		}
 		field.Cause, field.Note = c.cause(field, ours)
+		if field.Cause == CauseBoth && c.gitAdds(raw, by, shape) {
+			field.Cause = CauseGit
+		}
 		if field.Note == "" && field.Manager == "" && field.Op != OpRemove {
 			field.Note = elsewhere(entries, c.Object.Kind().APIVersion())
 		}
@@ -380,6 +386,18 @@ func (c Comparison) cause(field FieldChange, ours bool) (Cause, string) {
 		return CauseLive, field.Note
 	}
 	return CauseGit, field.Note
+}
+
+// gitAdds says that Git names a field that it did not name when live and Git were last
+// equal, and that nobody wrote there meanwhile: whatever else somebody wrote in the object,
+// the field is Git's. What the manifest named and live has not was removed by a hand.
+func (c Comparison) gitAdds(raw rawChange, by managed, shape *fieldpath.Set) bool {
+	path := pathOf(raw.path)
+	if _, named := wantedValue(c.Object.Manifest, path); !named || c.Row == nil || c.Row.UID != UIDOf(c.Observation.Live) {
+		return false
+	}
+	scaled := path.Equal(replicasPath) && c.Row.Replicas != nil && !equalValues(raw.live, *c.Row.Replicas)
+	return !by.class.Human() && !scaled && c.Row.Named.lacks(path, setAt(shape, raw.path), raw.desired)
 }
 
 // usedByOthers says that somebody has a part in a map of ours that Git names as empty.

@@ -56,9 +56,14 @@ func (n Noise) HashLive(key []byte, live map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return digestOf(key, entries, live)
+}
+
+func digestOf(key []byte, entries []managed, live map[string]any) (string, error) {
 	mac := hmac.New(sha256.New, key)
 	owned := false
 	// The server orders entries by time, which is not part of the digest.
+	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b managed) int {
 		return cmp.Or(cmp.Compare(a.manager, b.manager), cmp.Compare(a.operation, b.operation),
 			cmp.Compare(a.subresource, b.subresource), cmp.Compare(a.apiVersion, b.apiVersion))

@@ -6,23 +6,18 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// EmptyLists are the empty lists of a manifest that stand in the live object without our
+// emptyListsOf are the empty lists of a manifest that stand in the live object without our
 // owning them: a server-side apply cannot own an empty list that merges by key or as a
 // set (structured-merge-diff, typed/tofieldset.go), so that one which drops it leaves it.
-// An error says that the live object's managedFields cannot be read.
-func (n Noise) EmptyLists(manifest, live map[string]any) ([]Path, error) {
+func emptyListsOf(manifest, live map[string]any, entries []managed, shape *fieldpath.Set) []Path {
 	if !hasEmptyList(manifest) {
-		return nil, nil // most have none, and reading managedFields costs more
-	}
-	entries, err := n.read(live)
-	if err != nil {
-		return nil, err
+		return nil // most have none
 	}
 	owned := namedPaths(ownFields(entries))
-	return slices.DeleteFunc(emptyLists(nil, structure(entries), comparable(live)), func(path Path) bool {
+	return slices.DeleteFunc(emptyLists(nil, shape, comparable(live)), func(path Path) bool {
 		want, named := wantedValue(manifest, path)
 		return !named || !isEmptyList(want) || owned(path)
-	}), nil
+	})
 }
 
 func hasEmptyList(v any) bool {

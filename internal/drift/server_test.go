@@ -364,16 +364,13 @@ func (s *server) compare(manifest string) Change {
 // row is the memo of the state as it is now.
 func (s *server) row(manifest string) *Row {
 	s.t.Helper()
-	digest, err := standard.HashLive(testKey, s.live)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	object := desired(s.t, manifest).Manifest
-	lists, err := standard.EmptyLists(object, s.live)
+	row, err := standard.RowOf(testKey, object, s.live)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &Row{UID: UIDOf(s.live), DesiredHash: hashOf(s.t, object), Digest: digest, EmptyLists: lists}
+	row.DesiredHash = hashOf(s.t, object)
+	return &row
 }
 
 // remembering is a comparison with a memo row.

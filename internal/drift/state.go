@@ -55,7 +55,9 @@ type Row struct {
 	Gone bool `json:"gone,omitempty"`
 	// Replicas is the live spec.replicas, where there is one.
 	Replicas *int64 `json:"replicas,omitempty"`
-	// EmptyLists are those of the manifest that an apply cannot own (Noise.EmptyLists).
+	// Named are the fields that the manifest named.
+	Named Named `json:"named,omitempty"`
+	// EmptyLists are those of the manifest that an apply cannot own.
 	EmptyLists []Path `json:"emptyLists,omitempty"`
 	// Health is the object's health when it was not Current.
 	Health HealthStatus `json:"health,omitempty"`
@@ -70,6 +72,20 @@ type Row struct {
 	Aging bool `json:"aging,omitempty"`
 	// Findings are what is said about the object although it is in sync.
 	Findings []string `json:"findings,omitempty"`
+}
+
+// RowOf is what a row keeps of a manifest and of the live object that is as it says; the
+// manifest's hash and what it proves are the run's to say. An error says that the live
+// object's managedFields cannot be read.
+func (n Noise) RowOf(key []byte, manifest, live map[string]any) (Row, error) {
+	entries, err := n.read(live)
+	if err != nil {
+		return Row{}, err
+	}
+	digest, err := digestOf(key, entries, live)
+	shape := structure(entries)
+	return Row{UID: UIDOf(live), Digest: digest, Replicas: Replicas(live),
+		Named: namedFields(manifest, live, shape), EmptyLists: emptyListsOf(manifest, live, entries, shape)}, err
 }
 
 // AppState is the cache kept per app. Losing it costs requests, one extra message per

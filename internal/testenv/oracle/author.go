@@ -373,9 +373,10 @@ func (s *subject) kept(i int, at drift.Path) bool {
 
 // causes are the sides that a reported field must name, and those that it may.
 //
-// The memo's row has one hash for a whole manifest. So where Git moved anywhere,
-// what the cluster changed elsewhere may be said to be both's, which needs both
-// grants; an addition and what Git alone changed of ours are told apart even then.
+// The memo's row has one hash for a whole manifest, and the fields that it named. So
+// where Git moved anywhere, what the cluster changed elsewhere may be said to be both's,
+// which needs both grants; an addition, what Git alone changed of ours and what Git alone
+// named for the first time are told apart even then.
 // The cluster has changed too when a controller has, which no script says: the one
 // that binds claims writes into annotations that Git names as empty.
 // What both touched is told by who owns it now, and is not judged here; nor what
@@ -399,7 +400,7 @@ func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.
 		return drift.CauseLive, drift.CauseLive
 	case s.forgotten(), git == live, nulled:
 		return drift.CauseNone, drift.CauseBoth
-	case git && (ours || still || !recorded):
+	case git && (ours || still || !recorded || s.gitAdds(f)):
 		return drift.CauseGit, drift.CauseGit
 	case git:
 		return drift.CauseGit, drift.CauseBoth
@@ -414,6 +415,15 @@ func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.
 		return drift.CauseLive, drift.CauseLive
 	}
 	return drift.CauseNone, drift.CauseBoth
+}
+
+// gitAdds says that Git names a field that it did not name when Killick applied last, and
+// that the object does not have.
+func (s *subject) gitAdds(f drift.FieldChange) bool {
+	_, desired := s.manifests()
+	_, was := s.script.kind.shape.at(s.applied(), f.Path)
+	_, named := s.script.kind.shape.at(desired, f.Path)
+	return f.Op == drift.OpRemove && !was && named
 }
 
 // unlabelled says that somebody took Killick's own label away at a place.

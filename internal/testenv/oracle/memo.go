@@ -16,12 +16,9 @@ func remembering(manifest, live map[string]any) (drift.Row, error) {
 	if err != nil {
 		return drift.Row{}, err
 	}
-	digest, err := drift.Noise{}.HashLive(memoKey, live)
-	if err != nil {
-		return drift.Row{}, err
-	}
-	lists, err := drift.Noise{}.EmptyLists(manifest, live)
-	return drift.Row{UID: drift.UIDOf(live), DesiredHash: hash, Digest: digest, Proof: true, Replicas: drift.Replicas(live), EmptyLists: lists}, err
+	row, err := drift.Noise{}.RowOf(memoKey, manifest, live)
+	row.DesiredHash, row.Proof = hash, true
+	return row, err
 }
 
 // judgeMemo: where Git did not move, the memo must not settle an object at which
