@@ -225,6 +225,10 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 			verdict = drift.Verdict{Err: err}
 		case asked(step.Change, facts):
 			verdict = c.Policies.Evaluate(ctx, input)
+			left, bad := pointers(verdict.Reasons[drift.VerbAlertOnlyFields])
+			if step.Change = drift.LeaveToPeople(step.Change, left); bad != nil {
+				verdict = drift.Verdict{Err: bad}
+			}
 		}
 	}
 	if errors.Is(verdict.Err, drift.ErrRunaway) && c.halt != nil {
@@ -259,7 +263,7 @@ func pointers(reasons []drift.Reason) ([]drift.Path, error) {
 	for _, reason := range reasons {
 		path, err := drift.ParsePointer(reason.Text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: ignore_fields: %w", reason.Rule, err)
+			return nil, fmt.Errorf("%s: %s: %w", reason.Rule, reason.Verb, err)
 		}
 		paths = append(paths, path)
 	}

@@ -132,6 +132,9 @@ type FieldChange struct {
 	// and whether it can be changed in place. A write leaves it as it is, and our claim to
 	// it, by which the next run finds it again.
 	Unsure bool
+	// Left marks a difference that policy's alert_only_fields leaves to people: a write
+	// keeps the live value there, and the report tells it.
+	Left bool
 	// Partial marks an atomic value of which policy ignores the parts that
 	// IgnoredParts name, relative to Path: Desired then carries the live value
 	// there.

@@ -47,13 +47,14 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 	if !verdict.Has(VerbReplace) {
 		movable = leaving(movable, isFixed)
 	}
+	movable = goesOn(movable)
 	decision := combine(movable, verdict)
 	decision.Overruled = overruled(verdict, decision)
 	decision.Severity, decision.Routes = severityOf(verdict), routesOf(verdict)
 	if decision.Action.Writes() {
 		decision = narrowed(decision, movable, verdict)
 	}
-	return besideFixed(decision, change)
+	return besideFixed(besideLeft(decision, change, verdict), change)
 }
 
 // guarded is why policy is not asked at all, or "".

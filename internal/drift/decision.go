@@ -35,6 +35,7 @@ const (
 	VerbAdopt           Verb = "adopt"
 	VerbReplace         Verb = "replace"
 	VerbIgnoreFields    Verb = "ignore_fields"
+	VerbAlertOnlyFields Verb = "alert_only_fields"
 	VerbRequireApproval Verb = "require_approval"
 	VerbNotify          Verb = "notify"
 )
@@ -43,7 +44,7 @@ const (
 type Reason struct {
 	Verb     Verb
 	Area     string // the policy's package below data.drift
-	Text     string // the reason; for ignore_fields the pointer, for notify the route
+	Text     string // the reason; for ignore_fields and alert_only_fields the pointer, for notify the route
 	Severity string // "", info, warning, critical
 	Ref      string // a runbook or ticket
 	Rule     string // file:line of the rule

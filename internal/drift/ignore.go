@@ -236,7 +236,8 @@ func (n Noise) Effective(object Object, change Change, live map[string]any) (Obj
 	}
 	own := namedPaths(sets...)
 	tree := any(object.Manifest)
-	for _, field := range change.Ignored {
+	left := slices.DeleteFunc(slices.Clone(change.Fields), func(f FieldChange) bool { return !f.Left })
+	for _, field := range append(left, change.Ignored...) {
 		switch v, present := ValueAt(live, field.Path); {
 		case present && own(field.Path):
 			tree = withValue(tree, field.Path, Clone(v))

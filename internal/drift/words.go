@@ -34,6 +34,9 @@ const noOwner = "removed fields have no owner"
 // orderOnly is the note of a list whose elements are all there.
 const orderOnly = "only the order of the elements differs"
 
+// leftToPeople is the note of a difference that policy's alert_only_fields names.
+const leftToPeople = "a policy leaves it to people"
+
 // leftByApply is the note of an empty list that Git dropped.
 const leftByApply = "an apply cannot own an empty list, so that it leaves it"
 

@@ -97,7 +97,7 @@ func (o Options) withDefaults() Options {
 // reports.
 var verbs = []drift.Verb{
 	drift.VerbSync, drift.VerbHeal, drift.VerbPrune, drift.VerbAlertOnly, drift.VerbIgnore,
-	drift.VerbAdopt, drift.VerbReplace, drift.VerbIgnoreFields, drift.VerbRequireApproval, drift.VerbNotify,
+	drift.VerbAdopt, drift.VerbReplace, drift.VerbIgnoreFields, drift.VerbAlertOnlyFields, drift.VerbRequireApproval, drift.VerbNotify,
 }
 
 func isVerb(name string) bool {

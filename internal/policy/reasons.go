@@ -15,14 +15,14 @@ var severities = []string{"info", "warning", "critical"}
 
 // decodeReason reads one member of a verb's set. A reason is a string, or an
 // object with reason, severity and ref; notify takes a route, or an object with
-// route and severity; ignore_fields takes a JSON pointer. Unknown keys are
-// errors, because a misspelt severity would be lost.
+// route and severity; ignore_fields and alert_only_fields take a JSON pointer. Unknown
+// keys are errors, because a misspelt severity would be lost.
 func decodeReason(verb drift.Verb, value ast.Value) (drift.Reason, error) {
 	main, fields := "reason", []string{"reason", "severity", "ref"}
 	switch verb {
 	case drift.VerbNotify:
 		main, fields = "route", []string{"route", "severity"}
-	case drift.VerbIgnoreFields:
+	case drift.VerbIgnoreFields, drift.VerbAlertOnlyFields:
 		main, fields = "pointer", nil
 	}
 	reason := drift.Reason{Verb: verb}
@@ -42,8 +42,8 @@ func decodeReason(verb drift.Verb, value ast.Value) (drift.Reason, error) {
 	if strings.TrimSpace(reason.Text) == "" {
 		return reason, fmt.Errorf("%s: the %s is empty", verb, main)
 	}
-	if verb == drift.VerbIgnoreFields {
-		return reason, checkPattern(reason.Text)
+	if verb == drift.VerbIgnoreFields || verb == drift.VerbAlertOnlyFields {
+		return reason, checkPattern(verb, reason.Text)
 	}
 	return reason, nil
 }
@@ -75,11 +75,11 @@ func decodeFields(reason *drift.Reason, object ast.Object, fields []string) erro
 	return nil
 }
 
-// checkPattern validates a pattern of ignore_fields: a JSON pointer (RFC 6901)
-// whose elements are "*", field names or list keys as drift.Path writes them.
-func checkPattern(pattern string) error {
+// checkPattern validates a pattern of ignore_fields or alert_only_fields: a JSON pointer
+// (RFC 6901) whose elements are "*", field names or list keys as drift.Path writes them.
+func checkPattern(verb drift.Verb, pattern string) error {
 	wrong := func(why string) error {
-		return fmt.Errorf("%s: %q: %s", drift.VerbIgnoreFields, pattern, why)
+		return fmt.Errorf("%s: %q: %s", verb, pattern, why)
 	}
 	rest, found := strings.CutPrefix(pattern, "/")
 	if !found {
@@ -103,7 +103,7 @@ func reasonHint(verb drift.Verb) string {
 	switch verb {
 	case drift.VerbNotify:
 		return `write a route of the config, "oncall", or {"route": "oncall", "severity": "critical"}`
-	case drift.VerbIgnoreFields:
+	case drift.VerbIgnoreFields, drift.VerbAlertOnlyFields:
 		return `write a JSON pointer such as "/spec/replicas" or "/spec/template/spec/containers/*/image"`
 	}
 	return `write a sentence, or {"reason": "why", "severity": "warning", "ref": "RUNBOOK-12"}`

@@ -30,29 +30,26 @@ heal contains "changed in the cluster by hand: put it back" if {
 # title: A field that Git never mentioned
 # description: |
 #   Whoever added a label, a variable or a toleration meant something by it, and
-#   Git cannot say what: people decide. If Git moved as well and the additions
-#   are all that happened in the cluster, the rollout goes on and the additions
-#   stay (and are told).
+#   Git cannot say what: people decide.
 alert_only contains "somebody added fields that Git does not have" if {
-	_added
-	not _rollout_beside_additions
-}
-
-_added if {
-	some change in input.changes
-	change.op == "add"
-	change.cause in {"live", "both"}
-}
-
-_rollout_beside_additions if {
-	input.drift.cause == "both"
-	every change in _live_changes {
-		change.op == "add"
+	count(input.changes) > 0
+	every change in input.changes {
+		_added(change)
 	}
 }
 
-_live_changes contains change if {
+# METADATA
+# title: Such a field beside other differences
+# description: |
+#   One added label must keep nothing else from being rolled out or put back: it
+#   stays, and is told.
+alert_only_fields contains change.pointer if {
 	some change in input.changes
+	_added(change)
+}
+
+_added(change) if {
+	change.op == "add"
 	change.cause in {"live", "both"}
 }
 

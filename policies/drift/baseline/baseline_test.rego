@@ -10,6 +10,7 @@ _said := {verb |
 		"heal": baseline.heal,
 		"prune": baseline.prune,
 		"alert_only": baseline.alert_only,
+		"alert_only_fields": baseline.alert_only_fields,
 	}
 	count(reasons) > 0
 }
@@ -59,22 +60,22 @@ test_decides[note] if {
 		},
 		"somebody added a label: people decide": {
 			"input": testing.modified({"changes": [testing.addition({})]}),
-			"want": {"heal", "alert_only"},
+			"want": {"heal", "alert_only", "alert_only_fields"},
 		},
-		"somebody changed one field and added another: people decide": {
+		"somebody changed one field and added another: the change is put back": {
 			"input": testing.modified({"changes": _edit_and_addition}),
-			"want": {"heal", "alert_only"},
+			"want": {"heal", "alert_only_fields"},
 		},
 		"Git moved and somebody added a label: the rollout goes on": {
 			"input": testing.modified({"drift": {"cause": "both"}, "changes": _rollout_and_addition}),
-			"want": {"sync", "heal"},
+			"want": {"sync", "heal", "alert_only_fields"},
 		},
-		"Git moved, somebody edited and added: people decide": {
+		"Git moved, somebody edited and added: all but the addition": {
 			"input": testing.modified({
 				"drift": {"cause": "both"},
 				"changes": array.concat(_rollout_and_addition, [testing.change({})]),
 			}),
-			"want": {"sync", "heal", "alert_only"},
+			"want": {"sync", "heal", "alert_only_fields"},
 		},
 		"equal and never ours: not adopted": {
 			"input": testing.untracked({}),
@@ -83,6 +84,11 @@ test_decides[note] if {
 	}
 	said := _said with input as case.input
 	said == case.want
+}
+
+test_leaves_additions_alone_and_nothing_else if {
+	edited := testing.modified({"changes": _edit_and_addition})
+	baseline.alert_only_fields == {testing.addition({}).pointer} with input as edited
 }
 
 test_prunes_what_is_harmless[note] if {
