@@ -177,7 +177,7 @@ func tally(t Tally, a app, namespace string) Tally {
 			t.Drift = true
 		case step.Change.Type == drift.Unknown, step.Decision.Failed, result.Outcome == drift.Failed, refused(step):
 			t.Partial = true
-		case drifted(result) && step.Decision.Action != drift.Ignore:
+		case drifted(result) && step.Decision.Action != drift.Ignore, step.Decision.Contested:
 			t.Drift = true
 		}
 	}

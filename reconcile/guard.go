@@ -43,7 +43,7 @@ func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (gua
 // guardApp asks the rules that nobody can lift, and gathers what the others need to
 // know of the app.
 func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a app) app {
-	a.empty = len(a.objects) == 0 && (!a.inventory.Known || len(a.inventory.Entries) > 0)
+	a.empty = len(a.objects) == 0 && (!a.inventory.Known || a.holds())
 	if left := a.leftovers(a.inventory.Entries); len(left) > 0 {
 		a.descent = r.unproved(ctx, a)
 		a.reappeared = r.reappeared(ctx, request, a, left)
@@ -62,6 +62,14 @@ func (r Reconciler) guardApp(ctx context.Context, request Request, apps []app, a
 	}
 	a.steps = steps
 	return r.keepUsed(ctx, apps, a)
+}
+
+// holds says that the inventory has more than what is gone and what others take over.
+func (a app) holds() bool {
+	return slices.ContainsFunc(a.inventory.Entries, func(e drift.Entry) bool {
+		same := func(other drift.Entry) bool { return other.ID == e.ID }
+		return !slices.ContainsFunc(a.gone, same) && !slices.ContainsFunc(a.leaving, same)
+	})
 }
 
 // refuse asks every guard that reads one live object whether it may be deleted. It is

@@ -36,6 +36,9 @@ func (r Reconciler) judge(ctx context.Context, request Request, apps []app) []ap
 		return judged
 	}
 	court := court{Reconciler: r, request: request, family: family(request)}
+	if slices.ContainsFunc(seen, func(s drift.Seen) bool { return len(s.Extras) > 0 }) {
+		court.takers = takersOf(apps)
+	}
 	wanted, failed := contested(apps), failedApps(apps)
 	sized, silenced := sizedBy(apps, seen), silenced{}
 	for j, i := range at {
@@ -56,6 +59,7 @@ type court struct {
 	Reconciler
 	request Request
 	family  map[string]string
+	takers  map[drift.ID]bool
 }
 
 // app judges one app's objects, several at once; each has its own slot.
@@ -109,6 +113,7 @@ func (c court) compare(ctx context.Context, a app, object drift.Object, observat
 	comparison := drift.Comparison{
 		App: a.config, Object: object, Observation: observation,
 		PartOf: a.partOf, Family: c.family, DesiredHash: a.hashes[object.ID], Noise: c.request.Noise,
+		Contested: len(a.contested[object.ID]) > 0,
 	}
 	if i := slices.IndexFunc(a.inventory.Entries, func(e drift.Entry) bool { return e.ID == object.ID }); i >= 0 {
 		comparison.Entry = &a.inventory.Entries[i]
@@ -163,6 +168,10 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 			a.gone = append(a.gone, entry) // it carries the other app's label already
 			continue
 		}
+		if c.takes(a, change) {
+			a.leaving = append(a.leaving, entry) // told by the app that wants it
+			continue
+		}
 		if entry.UID == "" && ours(a.partOf, change) {
 			// It was created by a run that died before it could write down the UID.
 			a.adopted = append(a.adopted, drift.Entry{ID: entry.ID, Version: entry.Version, UID: change.UID})
@@ -199,6 +208,27 @@ func (c court) heir(a app, change drift.Change) string {
 		return ""
 	}
 	return name
+}
+
+// takes says that an object of this app, which it does not want any more, is another
+// app's to take over in this run: there it is one line of the report. Where that app is not
+// looked at, or has dropped out, this one says so (SAFETY P7).
+func (c court) takes(a app, change drift.Change) bool {
+	return c.takers[change.ID] && ours(a.partOf, change)
+}
+
+// takersOf are the objects that an app of this run wants and can write.
+func takersOf(apps []app) map[drift.ID]bool {
+	wanted := map[drift.ID]bool{}
+	for _, a := range apps {
+		if !a.selected || a.err != nil {
+			continue
+		}
+		for _, object := range a.objects {
+			wanted[object.ID] = true
+		}
+	}
+	return wanted
 }
 
 // decide asks the policies about one change and combines what they say.

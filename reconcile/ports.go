@@ -60,6 +60,9 @@ type Memory interface {
 	Load(ctx context.Context, app string) (drift.Inventory, drift.AppState, error)
 	SaveInventory(ctx context.Context, app string, inventory drift.Inventory) error
 	SaveState(ctx context.Context, app string, state drift.AppState) error
+	// ForgetApp deletes what is kept of an app that was loaded, unless somebody wrote it
+	// since.
+	ForgetApp(ctx context.Context, app string) error
 }
 
 // Policies asks Rego.

@@ -100,6 +100,8 @@ func (r Reconciler) Do(ctx context.Context, request Request) Outcome {
 	guarded, unused := r.guard(ctx, request, judged)
 	request.Warnings = append(request.Warnings, unusedWarnings(unused)...)
 	acted := r.act(ctx, request, guarded)
+	left, forgotten := r.orphans(ctx, request, acted)
+	request.Errors, request.Warnings = append(slices.Clone(request.Errors), left...), append(request.Warnings, forgotten...)
 	if cause := context.Cause(ctx); errors.Is(cause, drift.ErrRunaway) {
 		request.Errors = append(slices.Clone(request.Errors), drift.ReportOf("", "policy", cause))
 	}
@@ -129,6 +131,7 @@ type app struct {
 	// judge
 	steps      []drift.Step
 	gone       []drift.Entry // inventory entries whose objects are gone or handed over
+	leaving    []drift.Entry // inventory entries that another app takes over in this run
 	adopted    []drift.Entry // labelled objects that re-enter a lost inventory
 	incomplete []string
 	problems   []drift.ReportError

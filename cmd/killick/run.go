@@ -116,21 +116,3 @@ func (s *session) giveBack(ctx context.Context, release func(context.Context) er
 		fmt.Fprintln(s.err, "killick: releasing the lease:", err)
 	}
 }
-
-// orphanParents reports apps that have state and left the config: nothing of
-// them is touched.
-func orphanParents(parents []string, apps []drift.App) []drift.ReportError {
-	known := map[string]bool{}
-	for _, app := range apps {
-		known[app.Name] = true
-	}
-	var out []drift.ReportError
-	for _, name := range parents {
-		if !known[name] {
-			out = append(out, drift.ReportError{App: name, Stage: "config",
-				Message: fmt.Sprintf("app %q left the config; its objects stay", name),
-				Hint:    "add it again, or delete its objects and the ConfigMap " + drift.ParentName(name) + " by hand"})
-		}
-	}
-	return out
-}

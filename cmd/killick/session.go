@@ -228,7 +228,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
 		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
-		Errors: orphanParents(parents, apps), Explain: s.chosen,
+		Explain: s.chosen,
 	}, nil
 }
 

@@ -138,6 +138,32 @@ func (c *Client) SaveInventory(ctx context.Context, app string, inventory drift.
 	return nil
 }
 
+// ForgetApp deletes an app's state and then its parent, which is read again by whoever comes
+// after a run that died between the two. It is refused with drift.ErrConflict when somebody
+// wrote the parent since it was loaded.
+func (c *Client) ForgetApp(ctx context.Context, app string) error {
+	doing := fmt.Sprintf("deleting the inventory of app %q", app)
+	last, loaded := c.recall(drift.ParentName(app))
+	if !loaded || last.version == "" {
+		return stateProblem(doing, errors.New("it was not loaded before"))
+	}
+	for _, own := range []struct{ name, version string }{{drift.StateName(app), ""}, {drift.ParentName(app), last.version}} {
+		live, err := c.readOwn(ctx, configMaps, own.name)
+		if err == nil && live != nil && own.version != "" && versionOf(live) != own.version {
+			err = drift.ErrConflict
+		}
+		if err == nil && live != nil {
+			id := drift.ID{Kind: configMaps.Kind.Kind, Namespace: c.stateNamespace, Name: own.name}
+			err = (target{c.own, configMaps}).remove(ctx, id, uidOf(live), versionOf(live))
+		}
+		if err != nil {
+			return stateProblem(doing, err)
+		}
+		c.forget(own.name)
+	}
+	return nil
+}
+
 func unpackable(doing string, err error) error {
 	if errors.Is(err, errTooLarge) {
 		return &drift.Problem{Stage: "cluster", Hint: "split the app in two", Err: fmt.Errorf("%s: %w", doing, err)}

@@ -197,9 +197,10 @@ func reportWithheld(sets []Withheld) []ReportWithheld {
 	return out
 }
 
-// reported says whether a result stands in the report's list.
+// reported says whether a result stands in the report's list: also what is in sync, where
+// more than one app wants it.
 func reported(result Result) bool {
-	return result.Step.Change.Type != InSync || result.Outcome != Skipped
+	return result.Step.Change.Type != InSync || result.Outcome != Skipped || result.Step.Decision.Contested
 }
 
 func count(counts *ReportCounts, result Result) {

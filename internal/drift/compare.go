@@ -22,6 +22,8 @@ type Comparison struct {
 	// Family are the ApplySet ids of all apps of this installation: an object of
 	// another app is handed over, not foreign.
 	Family map[string]string
+	// Contested says that another app wants the object as well: it goes from none to none.
+	Contested bool
 	// Entry is the object's inventory entry, if any.
 	Entry *Entry
 	// Row is the memo of the last state confirmed in sync, if any.
@@ -73,7 +75,7 @@ func Compare(c Comparison) Change {
 		change.Err = err
 		return change
 	}
-	change.Fields = maskFields(c.Object.ID, fields)
+	change.Fields = maskFields(c.Object.ID, c.membership(fields, change.Ownership))
 	if isSecret(c.Object.ID) && len(change.Fields) > 0 {
 		change.Fields = withoutOwn(change.Fields, Redactor{}.WithValues(SecretValues(c.Object.ID, c.Object.Manifest)...).WithValues(SecretValues(c.Object.ID, live)...))
 	}
@@ -81,9 +83,7 @@ func Compare(c Comparison) Change {
 		change.Findings = append(change.Findings,
 			saidRecreated)
 	}
-	if change.Ownership.Tracked && change.Ownership.PartOf == "" {
-		change.Findings = append(change.Findings, saidStripped)
-	}
+	change.Findings = append(change.Findings, c.saysMembership(change.Ownership)...)
 	return settle(change)
 }
 
@@ -268,15 +268,7 @@ func claimed(fields []FieldChange, found []rawChange, entries []managed, shape *
 // withoutMembership leaves out that an object of nobody's does not carry our
 // part-of label: that it is not ours is no difference from Git.
 func withoutMembership(fields []FieldChange, own Ownership) []FieldChange {
-	labels := Path{"metadata", "labels"}
-	return slices.DeleteFunc(fields, func(f FieldChange) bool {
-		if own.Foreign {
-			return false
-		}
-		missing, _ := f.Desired.(map[string]any)
-		_, listed := missing[LabelPartOf]
-		return f.Path.Equal(labels.Field(LabelPartOf)) || f.Path.Equal(labels) && listed && len(missing) == 1
-	})
+	return slices.DeleteFunc(fields, func(f FieldChange) bool { return !own.Foreign && aboutMembership(f) })
 }
 
 // lostOwnership says what became of the record of what we applied: it is gone

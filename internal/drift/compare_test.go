@@ -582,10 +582,18 @@ func TestCompareUntracked(t *testing.T) {
 	t.Run("foreign", func(t *testing.T) {
 		t.Parallel()
 		s := synced(t, configMapYAML)
-		s.set("killick", "metadata labels "+LabelPartOf, "applyset-other-v1")
+		s.set("kubectl-label", "metadata labels "+LabelPartOf, "applyset-other-v1")
 		got := s.compare(configMapYAML)
-		if !got.Ownership.Foreign || got.Ownership.Tracked || got.Ownership.PartOf != "applyset-other-v1" {
-			t.Errorf("an ApplySet of no app of this installation: %+v", got.Ownership)
+		if !got.Ownership.Foreign || !got.Ownership.Tracked || got.Ownership.PartOf != "applyset-other-v1" {
+			t.Errorf("an ApplySet of no app of this installation has what stands in our inventory: %+v", got.Ownership)
+		}
+		if diff := cmp.Diff(CauseLive, got.Cause); diff != "" {
+			t.Errorf("whoever changed the label, it was not Git:\n%s", diff)
+		}
+		c := s.comparison(configMapYAML)
+		c.Entry = nil
+		if got := Compare(c); !got.Ownership.Foreign || got.Ownership.Tracked {
+			t.Errorf("what never stood in the inventory is only foreign: %+v", got.Ownership)
 		}
 	})
 	t.Run("another app of this installation", func(t *testing.T) {
@@ -719,7 +727,7 @@ func TestCompareFindings(t *testing.T) {
 		comparing{reason: "the inventory knows it is ours", before: configMapYAML, memo: true,
 			edits: func(s *server) { s.set("kubectl-label", "metadata labels "+LabelPartOf, nil) },
 			want:  Modified, cause: CauseLive,
-			fields: []string{`remove metadata.labels: null → {"applyset.kubernetes.io/part-of":"` + testPartOf + `"}, live (removed fields have no owner)`},
+			fields: []string{`remove metadata.labels: null → {"applyset.kubernetes.io/part-of":"storefront"}, live (removed fields have no owner)`},
 			finds:  []string{"the part-of label was stripped from the live object"}}.run(t)
 	})
 	t.Run("terminating", func(t *testing.T) {

@@ -41,7 +41,7 @@ type Facts struct {
 func Decide(change Change, verdict Verdict, facts Facts) Decision {
 	if reason := guarded(change, verdict, facts); reason != "" {
 		return Decision{Reason: reason, Overruled: grants(verdict), Severity: severityOf(verdict),
-			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err}
+			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err, Contested: len(facts.Contested) > 0}
 	}
 	movable := leaving(change, isUnsure)
 	if !verdict.Has(VerbReplace) {

@@ -82,6 +82,9 @@ type Decision struct {
 	Granted []FieldChange
 	// Approval is the approval ID the decision waits for.
 	Approval string
+	// Contested says that more than one app wants the object: each of them tells it, also
+	// the one at which it is in sync.
+	Contested bool
 	// Failed says that deciding itself failed; nothing of the app is pruned.
 	Failed bool
 	// Err is why, where Failed.

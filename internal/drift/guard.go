@@ -57,6 +57,9 @@ func RefusePrune(facts PruneFacts, step Step) []string {
 		refused = append(refused, rule+": "+fmt.Sprintf(format, args...))
 	}
 	live, id := step.Observation.Live, step.Change.ID
+	if app := facts.Wanted[id]; app != "" {
+		refuse("P7", "app %q wants it", app) // before what follows from that
+	}
 	entry, inventoried := entryOf(facts.Inventory, id)
 	switch {
 	case !facts.Inventory.Known:
@@ -66,7 +69,10 @@ func RefusePrune(facts PruneFacts, step Step) []string {
 	case entry.UID == "" || entry.UID != UIDOf(live):
 		refuse("P1", "not the object that was applied: its UID is %s", UIDOf(live))
 	}
-	if facts.Desired[UIDOf(live)] {
+	switch desired := facts.Desired[UIDOf(live)]; {
+	case desired && facts.Wanted[id] != "":
+		refuse("P1", "the same object is desired by another app")
+	case desired:
 		refuse("P1", "the same object is desired under another group or version")
 	}
 	for _, reason := range facts.Incomplete {
@@ -76,9 +82,6 @@ func RefusePrune(facts PruneFacts, step Step) []string {
 	refused = append(refused, refuseProtected(facts, id, live)...)
 	for _, app := range facts.Unknown {
 		refuse("P7", "what app %q wants is not known in this run", app)
-	}
-	if app := facts.Wanted[id]; app != "" {
-		refuse("P7", "app %q wants it", app)
 	}
 	return append(refused, refuseControls(live, facts.Now)...)
 }

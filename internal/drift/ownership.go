@@ -18,8 +18,8 @@ func ownershipOf(c Comparison, live map[string]any, entries []managed) Ownership
 	// Controllers copy labels to what they create: a label proves nothing unless we
 	// wrote it (SAFETY P4), or an object of this ID was ours before.
 	before := c.Entry != nil && c.Entry.UID != ""
-	own.Tracked = family && (own.LabelOwned || before) || own.PartOf == "" && inventoried
 	own.Foreign = own.PartOf != "" && !family
+	own.Tracked = family && (own.LabelOwned || before) || !family && inventoried
 	own.Recreated = before && !inventoried
 	return own
 }

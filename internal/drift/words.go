@@ -4,6 +4,8 @@ package drift
 // about one field. docs/drift.md explains each.
 const (
 	saidStripped    = "the part-of label was stripped from the live object"
+	saidHandedOver  = "handed over from "
+	saidStolen      = "the part-of label was changed in the cluster: it names "
 	saidRecreated   = "was deleted and created again by somebody: it is not the object that Killick applied"
 	saidDeleted     = "was applied before and is gone: somebody deleted it; a deletion leaves no field manager"
 	saidChance      = "the clock, a random function or the order of a map decides fields: they are set when the object is created, and left alone from then on"
