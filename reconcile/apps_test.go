@@ -68,7 +68,7 @@ func TestDependencies(t *testing.T) {
 		reason string
 		mend   string
 	}{
-		{why: "not healthy yet", base: neverReady, reason: `waits for app "base", to become healthy: Deployment`, mend: existing("apps/v1", "Deployment", "db", deployment("", ""))},
+		{why: "not healthy yet", base: neverReady, reason: `waits for app "base" to become healthy: Deployment`, mend: existing("apps/v1", "Deployment", "db", deployment("", ""))},
 		{why: "refused by the API server", base: existing("v1", "Service", "db", "spec: {ports: [{port: 99999}]}"), reason: `waits for app "base", of which Service`,
 			mend: existing("v1", "Service", "db", service)},
 		{why: "cannot be rendered", base: "broken: [", reason: `waits for app "base", which failed`, mend: configMap("db")},

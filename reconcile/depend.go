@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
@@ -52,23 +53,24 @@ func (r Reconciler) unmetDependency(apps []app, a app) string {
 				continue
 			}
 			if lack := r.lacking(other); lack != "" {
-				return fmt.Sprintf("waits for app %q, %s", name, lack)
+				return fmt.Sprintf("waits for app %q%s", name, lack)
 			}
 		}
 	}
 	return ""
 }
 
-// lacking is why nobody can build on an app yet. It counts what was found as well
-// as what was applied: an app that an earlier run applied may still be on its way.
+// lacking is why nobody can build on an app yet, in words that follow the app's name. It
+// counts what was found as well as what was applied: an app that an earlier run applied may
+// still be on its way.
 func (r Reconciler) lacking(a app) string {
 	switch {
 	case a.err != nil || len(a.failed) > 0:
-		return "which failed"
+		return ", which failed"
 	case a.waits != "":
-		return "which waits itself"
+		return ", which waits itself"
 	case a.empty:
-		return "whose render is empty"
+		return ", whose render is empty"
 	}
 	for _, result := range r.withHealth(a.results, r.Now()) {
 		change := result.Step.Change
@@ -76,13 +78,13 @@ func (r Reconciler) lacking(a app) string {
 		switch {
 		case change.Type == drift.Extra:
 		case result.Outcome == drift.Failed:
-			return "which failed: " + name
+			return ", which failed: " + name
 		case change.Type == drift.Unknown:
-			return "of which " + name + " could not be read"
+			return ", of which " + name + " could not be read"
 		case change.Type == drift.Missing && result.Outcome != drift.Applied:
-			return "of which " + name + " is missing"
+			return ", of which " + name + " is missing"
 		case !usable[result.Health.Status] && !result.Health.Outside:
-			return fmt.Sprintf("to become healthy: %s is %s", name, result.Health.Status)
+			return strings.TrimSuffix(fmt.Sprintf(" to become healthy: %s is %s: %s", name, result.Health.Status, result.Health.Reason), ": ")
 		}
 	}
 	return ""
