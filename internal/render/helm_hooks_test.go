@@ -16,7 +16,8 @@ func TestHooksAreLeftOutAndCounted(t *testing.T) {
 	}
 	rendered := mustRender(t, chartTree("app/templates/a.yaml", strings.Join([]string{
 		hook("migrate", `helm.sh/hook: "pre-install,pre-upgrade"`), hook("check", "helm.sh/hook: test"), hook("odd", "helm.sh/hook: crd-install"),
-		hook("empty", `helm.sh/hook: ""`), hook("keep", "helm.sh/resource-policy: keep"),
+		hook("empty", `helm.sh/hook: ""`), "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: anew-, annotations: {helm.sh/hook: pre-install}}\n",
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {annotations: {helm.sh/hook: pre-install}}\n", "metadata: {annotations: {helm.sh/hook: pre-install}}\n", hook("keep", "helm.sh/resource-policy: keep"),
 		"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: inside, annotations: {helm.sh/hook: post-install}}\n",
 	}, "---\n"), "app/templates/NOTES.txt", "not: {{ a manifest"[:5]), shop)
 	if diff := cmp.Diff([]string{"Job.batch shop/keep"}, ids(rendered)); diff != "" {
@@ -27,6 +28,9 @@ func TestHooksAreLeftOutAndCounted(t *testing.T) {
 		"Job check is a Helm test (test) and left out: Killick keeps objects, it runs none",
 		"Job odd is a Helm hook (crd-install) and left out: Killick keeps objects, it runs none",
 		"Job empty is a Helm hook (unnamed) and left out: Killick keeps objects, it runs none",
+		"Job anew-* is a Helm hook (pre-install) and left out: Killick keeps objects, it runs none",
+		"Job without a name is a Helm hook (pre-install) and left out: Killick keeps objects, it runs none",
+		"a manifest without a kind is a Helm hook (pre-install) and left out: Killick keeps objects, it runs none",
 		"Pod inside is a Helm hook (post-install) and left out: Killick keeps objects, it runs none",
 	}
 	if diff := cmp.Diff(want, messages(rendered)); diff != "" {

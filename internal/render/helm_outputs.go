@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -229,13 +230,28 @@ func hookOf(manifest map[string]any) string {
 }
 
 func hookWarning(manifest map[string]any, hook string) string {
-	metadata, _ := manifest["metadata"].(map[string]any)
 	what := "hook"
 	if strings.HasPrefix(hook, "test") {
 		what = "test"
 	}
-	return fmt.Sprintf("%s %s is a Helm %s (%s) and left out: Killick keeps objects, it runs none",
-		text(manifest["kind"]), text(metadata["name"]), what, hook)
+	return fmt.Sprintf("%s is a Helm %s (%s) and left out: Killick keeps objects, it runs none", titleOf(manifest), what, hook)
+}
+
+// titleOf names a manifest for people, whose kind and name nobody has checked: a hook is
+// often given a name by the API server.
+func titleOf(manifest map[string]any) string {
+	metadata, _ := manifest["metadata"].(map[string]any)
+	kind := text(manifest["kind"])
+	name := cmp.Or(text(metadata["name"]), text(metadata["generateName"]))
+	switch {
+	case kind == "":
+		return strings.TrimSpace("a manifest without a kind " + name)
+	case name == "":
+		return kind + " without a name"
+	case text(metadata["name"]) == "":
+		name += "*"
+	}
+	return kind + " " + name
 }
 
 var placed = regexp.MustCompile(`^(.*):(\d+)$`)
