@@ -250,6 +250,35 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// TestManualRun: whoever follows the notes, or docs/install.md, a second time is not told
+// that the Job exists: its name is another each time, and the API server takes it.
+func TestManualRun(t *testing.T) {
+	rendered, err := renderText(t, install{release: strings.Repeat("r", 53), namespace: "ops", values: repo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	install, err := os.ReadFile(chartDir + "/../../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, text := range map[string]string{"the notes": rendered["NOTES.txt"], "docs/install.md": string(install)} {
+		name := ""
+		for line := range strings.Lines(text) {
+			line = strings.TrimSpace(line)
+			if assigned, ok := strings.CutPrefix(line, "job="); ok {
+				name = assigned
+			}
+			if strings.Contains(line, "create job ") && !strings.HasSuffix(line, ` "$job"`) {
+				t.Errorf("%s: a fixed name: %s", where, line)
+			}
+		}
+		prefix, unique := strings.CutSuffix(name, "$(date +%s)")
+		if room := 63 - len("1700000000"); !unique || len(prefix) > room {
+			t.Errorf("%s: the Job is called %q", where, name)
+		}
+	}
+}
+
 // TestSchemaIsClosed: no section of the values is left open to typos.
 func TestSchemaIsClosed(t *testing.T) {
 	var schema map[string]any
