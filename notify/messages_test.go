@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -401,5 +403,22 @@ func TestErrorsComeFirst(t *testing.T) {
 	messages, _ := Messages(r, nil, tokenConfig())
 	if len(messages) != 2 || messages[0].Kind != KindErrors || messages[1].Kind != KindApp || messages[1].App != "storefront" {
 		t.Errorf("got %d messages, want errors, then the app", len(messages))
+	}
+}
+
+// TestDocumentedLimits: docs/slack.md gives the numbers that hold.
+func TestDocumentedLimits(t *testing.T) {
+	doc, err := os.ReadFile("../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(doc)), " ")
+	for _, want := range []string{
+		fmt.Sprintf("at most %d resources", itemLimit), fmt.Sprintf("at most %d fields and %d rules of each", fieldLimit, ruleLimit),
+		fmt.Sprintf("a line each, at most %d", digestLimit), fmt.Sprintf("news of more than %d apps at once", floodLimit),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("docs/slack.md does not say %q", want)
+		}
 	}
 }
