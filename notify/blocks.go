@@ -99,7 +99,7 @@ func (v view) blocks() []slack.Block {
 		blocks = append(blocks, itemBlock(entry, lines, hidden))
 	}
 	flush()
-	for _, text := range nonEmpty(v.rest(), v.foot) {
+	for _, text := range v.below() {
 		blocks = append(blocks, contextBlock(text))
 	}
 	return blocks
@@ -127,8 +127,9 @@ func (v view) sections() []slack.Block {
 		}
 		section(text)
 	}
-	section(v.rest())
-	section(v.foot)
+	for _, text := range v.below() {
+		section(text)
+	}
 	return blocks
 }
 

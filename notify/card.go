@@ -17,6 +17,7 @@ type card struct {
 	facts []string // one line each, below the title
 	items []item   // most urgent first
 	noun  string   // what an item is: "resource", "app", "error"
+	tail  []string // one line each, below the items
 	foot  string
 }
 
@@ -39,16 +40,6 @@ type line struct {
 
 // String is the line without styles.
 func (l line) String() string { return l.text + l.tail }
-
-// factLimit and nameLimit keep the lines about a whole app short enough that
-// header and facts always fit, even when Slack counts each character as twelve.
-const (
-	factLimit = 120
-	nameLimit = 40
-)
-
-// fact is a cleaned string of bounded length for the lines below the title.
-func fact(s string) string { return cut(strings.TrimSpace(clean(s)), factLimit) }
 
 // titleLimit leaves room in a header (150 characters) for the mark.
 const titleLimit = 140
@@ -153,6 +144,7 @@ func appCard(report drift.Report, n news) card {
 		c.mark = worst(n.findings)
 	}
 	c.title = title(report, n.app.Name, headline(n))
+	c.facts, c.tail = commitFacts(n, c.facts)
 	for _, f := range n.findings {
 		c.items = append(c.items, findingItem(f, len(n.was.open) > 0))
 	}
@@ -168,8 +160,9 @@ func headline(n news) string {
 
 // resolvedCard says in one line that nothing is left of what was told.
 func resolvedCard(report drift.Report, n news) card {
-	return card{mark: markResolved, title: title(report, n.app.Name, "back in sync"),
-		facts: appFacts(n), foot: foot(report)}
+	c := card{mark: markResolved, title: title(report, n.app.Name, "back in sync"), foot: foot(report)}
+	c.facts, c.tail = commitFacts(n, appFacts(n))
+	return c
 }
 
 // firstRunCard introduces apps that were seen for the first time.
@@ -212,7 +205,7 @@ func rolloutsCard(report drift.Report, list []news) card {
 		title: title(report, "", "rolled out "+count(len(list), "app"))}
 	for _, n := range list {
 		entry := appItem(n, markSynced)
-		if commit := commitText(n.app.Revision); commit != "" {
+		if commit := authoredText(n.app.Revision); commit != "" {
 			entry.lines = append([]line{{text: commit}}, entry.lines...)
 		}
 		c.items = append(c.items, entry)
@@ -307,141 +300,6 @@ func foot(report drift.Report) string {
 		parts = append(parts, timeText(at))
 	}
 	return strings.Join(parts, " · ")
-}
-
-// appFacts are the lines about the app as a whole.
-func appFacts(n news) []string {
-	facts := []string{countsText(n.app)}
-	if commit := commitText(n.app.Revision); commit != "" {
-		facts = append(facts, commit)
-	}
-	if !n.app.Complete {
-		facts = append(facts, "incomplete: not everything of this app could be read, decided or recorded")
-	}
-	if n.app.Suspended != "" {
-		facts = append(facts, "suspended: "+fact(n.app.Suspended))
-	}
-	facts = append(facts, healthFacts(n.app, 3)...)
-	facts = append(facts, withheldFacts(n.app.Withheld)...)
-	if len(n.was.missed) > 0 {
-		text := "not told before, since Slack did not take the message: " + missedText(n.was)
-		if n.was.since != "" {
-			text += ", first at " + fact(n.was.since)
-		}
-		facts = append(facts, text)
-	}
-	if len(n.unknown) > 0 {
-		facts = append(facts, "a policy routes to "+fact(strings.Join(n.unknown, ", "))+
-			", which the config does not have: told here instead")
-	}
-	return facts
-}
-
-// healthFacts name the objects behind the app's health, at most so many.
-func healthFacts(app drift.ReportApp, most int) []string {
-	var facts []string
-	for _, object := range app.Unhealthy[:min(most, len(app.Unhealthy))] {
-		age := "age unknown"
-		switch {
-		case object.Since != nil:
-			age = "since " + timeText(*object.Since)
-		case object.Created != nil:
-			age = "created " + timeText(*object.Created)
-		}
-		head := cut(clean(string(object.Health)+" "+object.ID().Short()), factLimit/2) + ", " + age
-		facts = append(facts, strings.Join(nonEmpty(head, fact(object.Reason)), ": "))
-	}
-	if more := app.UnhealthyTotal - len(facts); more > 0 && len(facts) > 0 {
-		facts = append(facts, count(more, "more object")+" not Current")
-	}
-	return facts
-}
-
-// withheldFacts name the sets that a person may accept, each with its hash.
-func withheldFacts(sets []drift.ReportWithheld) []string {
-	const named = 3
-	var facts []string
-	for _, set := range sets[:min(named, len(sets))] {
-		facts = append(facts, fmt.Sprintf("%s withheld by guard %s; guards.accept: %s",
-			count(len(set.Objects), "deletion"), fact(string(set.Guard)), fact(set.Hash)))
-	}
-	if more := len(sets) - named; more > 0 {
-		facts = append(facts, fmt.Sprintf("%s more withheld: see the report", count(more, "set")))
-	}
-	return facts
-}
-
-// countsText are the app's exact totals, zeros left out.
-func countsText(app drift.ReportApp) string {
-	counts, granted := app.Counts, plannedCounts(app)
-	var parts []string
-	for _, c := range []struct {
-		n    int
-		word string
-	}{
-		{counts.InSync, "in sync"}, {counts.Failed, "failed"}, {counts.Alerted, "alert only"},
-		{granted[drift.Heal.String()], "would heal"}, {granted[drift.Replaced], "would " + drift.Replaced}, {granted[drift.Prune.String()], "would prune"}, {granted[drift.Sync.String()], "would sync"},
-		{counts.Replaced, replacedVerdict}, {counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
-		{counts.Ignored, "ignored"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
-	} {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.word))
-		}
-	}
-	if len(parts) == 0 {
-		parts = append(parts, "no objects")
-	}
-	if app.Health != "" {
-		parts = append(parts, "health "+cut(clean(string(app.Health)), nameLimit))
-	}
-	return strings.Join(parts, " · ")
-}
-
-// plannedCounts are the actions that a run which detects was granted and did not take, by
-// their words. Objects that are equal and would be adopted are in sync.
-func plannedCounts(app drift.ReportApp) map[string]int {
-	counts := map[string]int{}
-	for _, r := range app.Resources {
-		if r.Outcome == drift.Planned.String() && r.Drift != drift.InSync.String() {
-			counts[actionWord(r)]++
-		}
-	}
-	return counts
-}
-
-// commitText is `main 3f9d2c1 "subject" by author, time`.
-func commitText(revision drift.ReportRevision) string {
-	var b strings.Builder
-	b.WriteString(cut(clean(revision.Ref), nameLimit))
-	if revision.Commit != "" {
-		b.WriteString(" " + shortCommit(revision.Commit))
-	}
-	if revision.Subject != "" {
-		b.WriteString(` "` + cut(clean(revision.Subject), 80) + `"`)
-	}
-	if revision.Author != "" {
-		b.WriteString(" by " + cut(clean(revision.Author), nameLimit))
-	}
-	if !revision.Time.IsZero() {
-		b.WriteString(", " + timeText(revision.Time))
-	}
-	if revision.Worktree {
-		b.WriteString(" (uncommitted files)")
-	}
-	return strings.TrimSpace(b.String())
-}
-
-func shortCommit(commit string) string {
-	runes := []rune(clean(commit))
-	return string(runes[:min(len(runes), 7)])
-}
-
-func missedText(was ledger) string {
-	var parts []string
-	for _, verdict := range sortedKeys(was.missed) {
-		parts = append(parts, fmt.Sprintf("%d %s", was.missed[verdict], verdict))
-	}
-	return fact(strings.Join(parts, ", "))
 }
 
 // appItem is one app in a digest; quiet is its mark when nothing is left to do.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -87,6 +88,11 @@ func (v view) rest() string {
 		parts[i] = fmt.Sprintf("%d %s", counts[group], group)
 	}
 	return text + ": " + strings.Join(parts, ", ")
+}
+
+// below are the lines under the items.
+func (v view) below() []string {
+	return nonEmpty(slices.Concat([]string{v.rest()}, v.tail, []string{v.foot})...)
 }
 
 // hiddenLines says how many lines of an item are cut.

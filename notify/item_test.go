@@ -68,3 +68,39 @@ func TestLongMessageKeepsItsCause(t *testing.T) {
 		t.Errorf("got %d runes, want %d", n, lineLimit)
 	}
 }
+
+// TestWhoComesFirst: the first name in a card is taken for whoever did it.
+func TestWhoComesFirst(t *testing.T) {
+	const author, committed, manager = "by Jane Doe", `"bump api to 1.8"`, "field manager kubectl-edit"
+	both := alertedConfigMap("both")
+	both.Cause = "both"
+	tests := []struct {
+		name   string
+		reason string
+		apps   []drift.ReportResource
+		order  []string // in this order
+		never  string
+	}{
+		{"drift", "nobody who committed has to do with it", []drift.ReportResource{alertedConfigMap("app")}, []string{manager, committed}, author},
+		{"both", "the hand first, then the commit", []drift.ReportResource{both}, []string{manager, committed, author}, ""},
+		{"drift and a rollout that failed", "the same over several objects", []drift.ReportResource{failedIngress("shop"), alertedConfigMap("app")},
+			[]string{manager, committed, author}, ""},
+		{"a rollout that failed", "the commit is what happened", []drift.ReportResource{failedIngress("shop")}, []string{committed, author, "Ingress"}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			messages, _ := Messages(reportOf(appOf("storefront", test.apps...)), nil, tokenConfig())
+			text, from := Text(messages[0]), 0
+			for _, want := range test.order {
+				at := strings.Index(text, want)
+				if at < from {
+					t.Fatalf("%s: %q is missing or too early in\n%s", test.reason, want, text)
+				}
+				from = at
+			}
+			if test.never != "" && strings.Contains(text, test.never) {
+				t.Errorf("%s: %q stands in\n%s", test.reason, test.never, text)
+			}
+		})
+	}
+}

@@ -28,13 +28,11 @@ func (v view) text() string {
 			put(6, hiddenLines(hidden))
 		}
 	}
-	if rest := v.rest(); rest != "" {
-		put(0, "")
-		put(2, rest)
-	}
-	if v.foot != "" {
-		put(0, "")
-		put(2, v.foot)
+	for i, text := range v.below() {
+		if i == 0 {
+			put(0, "")
+		}
+		put(2, text)
 	}
 	return b.String()
 }
