@@ -220,6 +220,7 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 	if consequence := exitText(report.Run.ExitCode); consequence != "" {
 		c.facts = append(c.facts, consequence)
 	}
+	c.facts = append(c.facts, configFact(report.Run.Config)...)
 	if known > 0 {
 		c.facts = append(c.facts, count(known, "error")+" told earlier "+persists(known))
 	}
@@ -281,11 +282,31 @@ func title(report drift.Report, app, what string) string {
 	if app != "" {
 		subject = clean(app)
 	}
-	if cluster := clean(report.Cluster.Name); cluster != "" {
-		subject += " on " + cluster
-	}
+	subject += where(report)
 	room := titleLimit - utf8.RuneCountInString(what)
 	return cut(cut(subject, max(room, 20))+": "+what, titleLimit)
+}
+
+// where is the cluster in words: by its name, else by its UID, else by the config that
+// would have named it.
+func where(report drift.Report) string {
+	switch name, uid := clean(report.Cluster.Name), clean(report.Cluster.UID); {
+	case name != "":
+		return " on " + name
+	case uid != "":
+		return " on cluster " + uid
+	case report.Run.Config != nil:
+		return " for " + clean(report.Run.Config.Path)
+	}
+	return ""
+}
+
+// configFact is where the config stands, for errors that nobody can place otherwise.
+func configFact(place *drift.ConfigPlace) []string {
+	if place == nil {
+		return nil
+	}
+	return []string{"config " + fact(place.Path) + " at " + fact(place.Ref) + " of " + fact(place.Repository)}
 }
 
 // foot names the run, so that a reader finds its report and log.
@@ -293,6 +314,9 @@ func foot(report drift.Report) string {
 	var parts []string
 	if report.Run.ID != "" {
 		parts = append(parts, "run "+cut(clean(report.Run.ID), nameLimit))
+	}
+	if report.Run.Job != "" {
+		parts = append(parts, "Job "+cut(clean(report.Run.Job), jobLimit))
 	}
 	if at := report.Run.Finished; !at.IsZero() {
 		parts = append(parts, timeText(at))

@@ -13,6 +13,7 @@ import (
 const (
 	factLimit = 120
 	nameLimit = 40
+	jobLimit  = 127 // a namespace and a Job's name, both DNS labels
 )
 
 // fact is a cleaned string of bounded length for the lines below the title.

@@ -82,6 +82,8 @@ func TestCards(t *testing.T) {
 	broken := reportOf()
 	broken.Cluster.Name = ""
 	broken.Run.ExitCode = 2
+	broken.Run.Job = "killick/killick-29123456"
+	broken.Run.Config = &drift.ConfigPlace{Repository: "https://git.example.com/platform.git", Ref: "main", Path: "clusters/prod/killick.yaml"}
 	broken.Errors = []drift.ReportError{{Stage: "config", File: "clusters/prod/killick.yaml:14",
 		Message: `clusters/prod/killick.yaml:14: unknown field "repositry"`, Hint: `did you mean "repository"?`}}
 	partial := reportOf(appOf("metrics"))

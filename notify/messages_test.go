@@ -422,3 +422,27 @@ func TestDocumentedLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMessageNamesTheCluster: a channel hears of several clusters.
+func TestEveryMessageNamesTheCluster(t *testing.T) {
+	config := &drift.ConfigPlace{Repository: "https://git.example.com/platform.git", Ref: "main", Path: "clusters/prod/killick.yaml"}
+	for _, test := range []struct {
+		reason  string
+		cluster drift.ReportCluster
+		config  *drift.ConfigPlace
+		want    string
+	}{
+		{"by its name", drift.ReportCluster{Name: "prod-eu", UID: "6f1c"}, config, "Killick on prod-eu: 1 error in this run"},
+		{"no name was ever read", drift.ReportCluster{UID: "6f1c"}, config, "Killick on cluster 6f1c: 1 error in this run"},
+		{"the cluster cannot be reached either", drift.ReportCluster{}, config, "Killick for clusters/prod/killick.yaml: 1 error in this run"},
+		{"a report of an older version", drift.ReportCluster{}, nil, "Killick: 1 error in this run"},
+	} {
+		report := reportOf()
+		report.Cluster, report.Run.Config = test.cluster, test.config
+		report.Errors = []drift.ReportError{{Stage: "config", Message: "unknown field"}}
+		messages, _ := Messages(report, nil, tokenConfig())
+		if got := messages[0].Title(); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
+		}
+	}
+}

@@ -210,6 +210,7 @@ func (s *session) blind(whole, working context.Context, cause error) error {
 		return s.fail(whole, cause)
 	}
 	failure, exitCode := s.failureReport(cause)
+	outcome.Report = s.signed(outcome.Report)
 	outcome.Report.Errors = append(failure.Errors, outcome.Report.Errors...)
 	outcome.Report.Run.ExitCode = exitCode
 	redactor := s.redactor(outcome.Secrets)

@@ -39,7 +39,7 @@ func planCommand(w world) *cobra.Command {
 // instead of the report.
 func (s *session) plan(ctx context.Context, detailed bool, show func(reconcile.Outcome, drift.Redactor) error) (reconcile.Outcome, error) {
 	defer s.close()
-	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
+	s.begin()
 	ctx, cancel := context.WithTimeout(ctx, s.settings.Timeout)
 	defer cancel()
 	if err := s.open(ctx); err != nil {
@@ -52,6 +52,7 @@ func (s *session) plan(ctx context.Context, detailed bool, show func(reconcile.O
 	progress := newProgress(s.world)
 	outcome := s.reconciler(progress).Do(ctx, request)
 	progress.Done()
+	outcome.Report = s.signed(outcome.Report)
 	outcome.Report.Errors = append(outcome.Report.Errors, s.cluster.Notes()...)
 	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	redactor := s.redactor(outcome.Secrets)

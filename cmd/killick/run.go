@@ -64,7 +64,7 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 		return usage(errors.New("run refuses another url or ref by --repository: what is applied is what the config says; use plan to look at something else"))
 	}
 	defer s.close()
-	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
+	s.begin()
 	whole, cancel := context.WithTimeout(ctx, s.settings.Timeout)
 	defer cancel()
 	working, stop := context.WithTimeout(whole, s.settings.Timeout-ending(s.settings.Timeout))
@@ -75,7 +75,7 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	}
 	if lost == nil {
 		if report, idle := s.idle(working); idle {
-			return s.print(report, s.redactor(nil))
+			return s.print(s.signed(report), s.redactor(nil))
 		}
 	}
 	if err := s.read(working, lost); err != nil {
@@ -100,6 +100,7 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	progress := newProgress(s.world)
 	outcome := s.reconciler(progress).Do(leased, request)
 	progress.Done()
+	outcome.Report = s.signed(outcome.Report)
 	outcome.Report.Errors = append(outcome.Report.Errors, s.cluster.Notes()...)
 	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	outcome.Record = s.complete(leased, outcome.Record)

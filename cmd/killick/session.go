@@ -135,7 +135,7 @@ func (s *session) own() drift.Installation {
 	own := s.told.Own
 	if account := s.cluster.Account(); account != "" && (s.mode.Remembers() || own.Account == "") {
 		own.Account = account
-		names, _ := s.lookup("KILLICK_OWN_NAMES") // set by the chart
+		names, _ := s.lookup(config.EnvOwnNames)
 		own.Names = strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
 	}
 	own.StateNamespace = s.cluster.StateNamespace()
@@ -301,14 +301,36 @@ func (s *session) failureReport(err error) (drift.Report, int) {
 	if exitCode == 0 {
 		exitCode = reconcile.ExitUsage
 	}
+	if errors.Is(err, drift.ErrWrongCluster) {
+		// People know this cluster by the name it went by, not by the config's.
+		report.Cluster.Name = cmp.Or(s.told.Cluster, report.Cluster.Name)
+	}
 	report.Run.Finished, report.Run.ExitCode = s.now().UTC(), exitCode
 	return report, exitCode
 }
 
 // clusterName is what the config calls the cluster, or what the last valid one
-// called it.
+// called it, or what a config that is not valid seems to call it.
 func (s *session) clusterName() string {
-	return cmp.Or(s.desired.config.Cluster.Name, s.told.Cluster)
+	return cmp.Or(s.knownCluster(), s.desired.seems)
+}
+
+// knownCluster is the name that the cluster is recorded under.
+func (s *session) knownCluster() string { return cmp.Or(s.desired.config.Cluster.Name, s.told.Cluster) }
+
+// begin names the run, before anything can fail.
+func (s *session) begin() {
+	s.started = s.mode.Header(newRunID(), versionText(), s.now().UTC())
+	s.started.Config = &drift.ConfigPlace{Repository: s.settings.Repo, Ref: s.settings.Ref, Path: s.settings.ConfigPath}
+	if job := s.getenv(config.EnvJobName); job != "" {
+		s.started.Job = s.getenv(config.EnvJobNamespace) + "/" + job
+	}
+}
+
+// signed is a report that says whose it is.
+func (s *session) signed(report drift.Report) drift.Report {
+	report.Run.Config, report.Run.Job = s.started.Config, s.started.Job
+	return report
 }
 
 func unwrapFailure(err error) error {

@@ -21,6 +21,7 @@ type desired struct {
 	config  config.Config
 	sources sources
 	own     drift.Checkout
+	seems   string // what a config that is not valid seems to call the cluster
 }
 
 // sources gives the config's own commit without fetching it again: the config's
@@ -65,7 +66,7 @@ func readDesired(ctx context.Context, settings config.Settings) (desired, error)
 		loaded, err = loaded.WithRepositories(settings.RepositoryValues)
 	}
 	if err != nil {
-		return desired{own: own}, err
+		return desired{own: own, seems: config.ClusterName(own.FS, settings.ConfigPath)}, err
 	}
 	repositories := map[string]source.Repository{}
 	for name, repository := range loaded.Repositories {

@@ -142,7 +142,7 @@ func errorsTold(state drift.RunState) map[string]string {
 // where it happened; and which cluster this is, so that the next run can hold to it.
 func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) {
 	state := s.told
-	state.Cluster, state.Errors = s.clusterName(), map[string]time.Time{}
+	state.Cluster, state.Errors = s.knownCluster(), map[string]time.Time{}
 	state.Installation, state.Own = s.installation(), s.own()
 	if section.Slack != nil {
 		if data, err := json.Marshal(section); err == nil {

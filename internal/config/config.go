@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -265,6 +266,27 @@ func Load(fsys fs.FS, name string) (Config, error) {
 			"--config is the path of the file from the repository's root, at the ref that is read")
 	}
 	return Parse(clean, data)
+}
+
+// clusterNamed finds cluster.name in a file that may be no YAML at all.
+var clusterNamed = regexp.MustCompile(`(?m)^cluster:[ \t]*(?:\{[^}\n]*?\bname:|(?:#.*)?\r?\n(?:[ \t]+.*\n|[ \t]*#.*\n|\r?\n)*?[ \t]+name:)[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._:/@-]{0,252})`)
+
+// ClusterName is what a config that Load refused seems to call its cluster; empty when
+// that cannot be read either. It is for telling people where something went wrong, and
+// nothing is decided by it.
+func ClusterName(fsys fs.FS, name string) string {
+	clean := path.Clean(name)
+	if !fs.ValidPath(clean) {
+		return ""
+	}
+	data, err := read(fsys, clean)
+	if err != nil {
+		return ""
+	}
+	if match := clusterNamed.FindSubmatch(data); match != nil {
+		return string(match[1])
+	}
+	return ""
 }
 
 // read refuses a file above MaxSize without holding it in memory.

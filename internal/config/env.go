@@ -75,12 +75,19 @@ func set(fs *pflag.FlagSet, flag *pflag.Flag, value string) error {
 // nobody meant those for us.
 var serviceLink = regexp.MustCompile(`(_SERVICE_HOST|_SERVICE_PORT(_.*)?|_PORT|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
+// What the chart tells a run about itself. These set no flag: there is nothing to choose.
+const (
+	EnvOwnNames     = EnvPrefix + "OWN_NAMES"     // what no app may manage, separated by commas
+	EnvJobName      = EnvPrefix + "JOB_NAME"      // the Job of this Pod
+	EnvJobNamespace = EnvPrefix + "JOB_NAMESPACE" // its namespace
+)
+
 // UnknownEnv warns about each variable of environ ("NAME=value") that begins
 // with KILLICK_ and sets no flag of any of the sets, with the name that was
 // likely meant. Names in allowed, such as Config.EnvNames, are left out. Values
 // are never repeated.
 func UnknownEnv(environ, allowed []string, sets ...*pflag.FlagSet) []string {
-	var known []string
+	known := []string{EnvOwnNames, EnvJobName, EnvJobNamespace}
 	for _, fs := range sets {
 		fs.VisitAll(func(flag *pflag.Flag) { known = append(known, EnvName(flag.Name)) })
 	}

@@ -94,6 +94,8 @@ func TestUnknownEnv(t *testing.T) {
 	got := UnknownEnv([]string{
 		"PATH=/bin", "KILLICK_REPO=x", "KILLICK_EXIT_CODE=true", "KILLICK_SLACK=secret", "KILLICK_GIT_TOKN_FILE=secret", "KILLICK_XYZZY=1",
 		"KILLICKREF=main",
+		// What the chart sets beside flags.
+		"KILLICK_OWN_NAMES=killick", "KILLICK_JOB_NAME=killick-29123456", "KILLICK_JOB_NAMESPACE=killick",
 		// What Kubernetes adds for Services named killick and killick-metrics.
 		"KILLICK_SERVICE_HOST=10.0.0.1", "KILLICK_SERVICE_PORT=443", "KILLICK_SERVICE_PORT_HTTPS=443", "KILLICK_PORT=tcp://10.0.0.1:443",
 		"KILLICK_PORT_443_TCP=tcp://10.0.0.1:443", "KILLICK_PORT_443_TCP_PROTO=tcp", "KILLICK_PORT_443_TCP_PORT=443", "KILLICK_PORT_443_TCP_ADDR=10.0.0.1",

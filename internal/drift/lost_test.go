@@ -86,7 +86,7 @@ func TestRedactorEveryField(t *testing.T) {
 	names := map[string]bool{"Schema": true, "Name": true, "Namespace": true, "Group": true, "Kind": true, "Version": true, "UID": true, "ID": true,
 		"App": true, "Stage": true, "Mode": true, "File": true, "Path": true, "Renderer": true, "Repository": true, "Ref": true, "Commit": true,
 		"Health": true, "Guard": true, "Hash": true, "Drift": true, "Cause": true, "Action": true, "Outcome": true, "Op": true, "Verb": true,
-		"Rule": true, "Area": true, "Severity": true, "Routes": true, "Approval": true, "Chart": true, "Template": true, "ManagerClass": true}
+		"Rule": true, "Area": true, "Job": true, "Severity": true, "Routes": true, "Approval": true, "Chart": true, "Template": true, "ManagerClass": true}
 	var report Report
 	fill(reflect.ValueOf(&report).Elem(), secret)
 	clean := Redactor{}.With(secret).Report(report)

@@ -34,6 +34,10 @@ type ReportRun struct {
 	// Detect says that the run was told to change nothing: what is planned would have been
 	// done.
 	Detect bool `json:"detect,omitempty"`
+	// Config is where the config file stands, or was looked for.
+	Config *ConfigPlace `json:"config,omitempty"`
+	// Job is the Job that the run belongs to, as NAMESPACE/NAME; empty outside of one.
+	Job string `json:"job,omitempty"`
 	// Idle says that nothing had moved since the last full run, so that nothing was
 	// fetched, rendered or decided; every object was looked at.
 	Idle bool `json:"idle,omitempty"`
