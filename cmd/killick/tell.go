@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -113,7 +114,7 @@ func (s *session) tell(ctx context.Context, report drift.Report, told drift.Told
 	defer cancel()
 	notifier, err := notify.New(c, notify.Options{Getenv: s.getenv, ReadFile: os.ReadFile})
 	if err == nil {
-		told, err = notifier.Notify(ctx, report, told)
+		told, err = s.notify(ctx, notifier, report, told)
 	}
 	if err != nil {
 		for _, one := range problems(err) {
@@ -121,6 +122,29 @@ func (s *session) tell(ctx context.Context, report drift.Report, told drift.Told
 		}
 	}
 	return told, err == nil
+}
+
+// notify tells what is new. What went wrong in a run that somebody started by hand is on
+// their screen; neither is what another run told about called gone then.
+func (s *session) notify(ctx context.Context, notifier *notify.Notifier, report drift.Report, told drift.Told) (drift.Told, error) {
+	if s.unattended() {
+		return notifier.Notify(ctx, report, told)
+	}
+	const ofTheRun = ""
+	before := told[ofTheRun]
+	told = maps.Clone(told)
+	delete(told, ofTheRun)
+	report.Errors = nil
+	told, err := notifier.Notify(ctx, report, told)
+	told[ofTheRun] = before
+	return told, err
+}
+
+// unattended says that nobody looks at what this run prints: it runs in a Pod, or was
+// given a route to Slack for just that. Elsewhere somebody made an experiment or a typing
+// error, and a channel need not hear of it.
+func (s *session) unattended() bool {
+	return s.getenv("KUBERNETES_SERVICE_HOST") != "" || s.settings.BootstrapNotify().Slack != nil
 }
 
 func (s *session) getenv(name string) string {
@@ -169,7 +193,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	}
 	report, exitCode := s.failureReport(err)
 	redactor := s.redactor(nil)
-	if s.mode.Remembers() && exitCode != reconcile.ExitInterrupted {
+	if s.mode.Remembers() && exitCode != reconcile.ExitInterrupted && s.unattended() {
 		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
 		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)
