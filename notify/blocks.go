@@ -79,7 +79,7 @@ func size(blocks []slack.Block) int {
 func (v view) blocks() []slack.Block {
 	blocks := []slack.Block{slack.NewHeaderBlock(plainText(cut(v.mark.emoji+" "+v.title, headerLimit)))}
 	for _, fact := range v.facts {
-		blocks = append(blocks, contextBlock(fact))
+		blocks = append(blocks, lineBlock(fact))
 	}
 	var compact []slack.RichTextElement
 	flush := func() {
@@ -99,8 +99,8 @@ func (v view) blocks() []slack.Block {
 		blocks = append(blocks, itemBlock(entry, lines, hidden))
 	}
 	flush()
-	for _, text := range v.below() {
-		blocks = append(blocks, contextBlock(text))
+	for _, l := range v.below() {
+		blocks = append(blocks, lineBlock(l))
 	}
 	return blocks
 }
@@ -114,7 +114,7 @@ func (v view) sections() []slack.Block {
 		}
 	}
 	for _, fact := range v.facts {
-		section(fact)
+		section(fact.String())
 	}
 	for _, entry := range v.items[:v.shown] {
 		text := entry.mark.emoji + " " + entry.headline()
@@ -127,8 +127,8 @@ func (v view) sections() []slack.Block {
 		}
 		section(text)
 	}
-	for _, text := range v.below() {
-		section(text)
+	for _, l := range v.below() {
+		section(l.String())
 	}
 	return blocks
 }
@@ -136,16 +136,32 @@ func (v view) sections() []slack.Block {
 func itemBlock(entry item, lines []line, hidden int) slack.Block {
 	bullets := make([]slack.RichTextElement, 0, len(lines)+1)
 	for _, l := range lines {
-		section := slack.NewRichTextSection(richText(l.text, l.style))
-		if l.tail != "" {
-			section.Elements = append(section.Elements, richText(l.tail, plain))
-		}
-		bullets = append(bullets, section)
+		bullets = append(bullets, lineSection(l))
 	}
 	if hidden > 0 {
 		bullets = append(bullets, slack.NewRichTextSection(richText(hiddenLines(hidden), plain)))
 	}
 	return slack.NewRichTextBlock("", headSection(entry), slack.NewRichTextList(slack.RTEListBullet, 0, bullets...))
+}
+
+// lineBlock is a line of its own. Only rich text takes a link without parsing anything.
+func lineBlock(l line) slack.Block {
+	if l.linked() {
+		return slack.NewRichTextBlock("", lineSection(l))
+	}
+	return contextBlock(l.String())
+}
+
+func lineSection(l line) *slack.RichTextSection {
+	section := slack.NewRichTextSection()
+	for _, s := range l {
+		if s.address != "" {
+			section.Elements = append(section.Elements, slack.NewRichTextSectionLinkElement(s.address, s.text, nil))
+			continue
+		}
+		section.Elements = append(section.Elements, richText(s.text, s.style))
+	}
+	return section
 }
 
 func headSection(entry item) *slack.RichTextSection {

@@ -14,10 +14,10 @@ import (
 type card struct {
 	mark  mark
 	title string
-	facts []string // one line each, below the title
-	items []item   // most urgent first
-	noun  string   // what an item is: "resource", "app", "error"
-	tail  []string // one line each, below the items
+	facts []line // below the title
+	items []item // most urgent first
+	noun  string // what an item is: "resource", "app", "error"
+	tail  []line // below the items
 	foot  string
 }
 
@@ -31,26 +31,8 @@ type item struct {
 	lines   []line
 }
 
-// line is one fact about an item; the tail follows it in plain style.
-type line struct {
-	style style
-	text  string
-	tail  string
-}
-
-// String is the line without styles.
-func (l line) String() string { return l.text + l.tail }
-
 // titleLimit leaves room in a header (150 characters) for the mark.
 const titleLimit = 140
-
-type style int
-
-const (
-	plain style = iota
-	code
-	strong
-)
 
 // mark is a symbol for a glance: an emoji for Slack, one narrow character for a
 // terminal.
@@ -139,7 +121,7 @@ func worst(list []finding) mark {
 
 // appCard is the card of one app with news.
 func appCard(report drift.Report, n news) card {
-	c := card{mark: markResolved, facts: appFacts(n), noun: "resource", foot: foot(report)}
+	c := card{mark: markResolved, facts: lines(appFacts(n)), noun: "resource", foot: foot(report)}
 	if len(n.findings) > 0 {
 		c.mark = worst(n.findings)
 	}
@@ -161,7 +143,7 @@ func headline(n news) string {
 // resolvedCard says in one line that nothing is left of what was told.
 func resolvedCard(report drift.Report, n news) card {
 	c := card{mark: markResolved, title: title(report, n.app.Name, "back in sync"), foot: foot(report)}
-	c.facts, c.tail = commitFacts(n, appFacts(n))
+	c.facts, c.tail = commitFacts(n, lines(appFacts(n)))
 	return c
 }
 
@@ -205,8 +187,8 @@ func rolloutsCard(report drift.Report, list []news) card {
 		title: title(report, "", "rolled out "+count(len(list), "app"))}
 	for _, n := range list {
 		entry := appItem(n, markSynced)
-		if commit := authoredText(n.app.Revision); commit != "" {
-			entry.lines = append([]line{{text: commit}}, entry.lines...)
+		if commit := authored(n.app.Revision); commit != nil {
+			entry.lines = append([]line{commit}, entry.lines...)
 		}
 		c.items = append(c.items, entry)
 	}
@@ -218,11 +200,11 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 	c := card{mark: markFailed, noun: "error", foot: foot(report),
 		title: title(report, "", count(len(list), "error")+" in this run")}
 	if consequence := exitText(report.Run.ExitCode); consequence != "" {
-		c.facts = append(c.facts, consequence)
+		c.facts = append(c.facts, words(consequence))
 	}
-	c.facts = append(c.facts, configFact(report.Run.Config)...)
+	c.facts = append(c.facts, lines(configFact(report.Run.Config))...)
 	if known > 0 {
-		c.facts = append(c.facts, count(known, "error")+" told earlier "+persists(known))
+		c.facts = append(c.facts, words(count(known, "error")+" told earlier "+persists(known)))
 	}
 	for _, e := range list {
 		entry := item{mark: markFailed, head: prose(e.Stage), group: "error"}
@@ -231,11 +213,11 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 			entry.verdict = prose(e.Stage)
 		}
 		if e.File != "" {
-			entry.lines = append(entry.lines, line{style: code, text: prose(e.File)})
+			entry.lines = append(entry.lines, coded(prose(e.File)))
 		}
-		entry.lines = append(entry.lines, line{text: message(strings.TrimPrefix(e.Message, e.File+": "))})
+		entry.lines = append(entry.lines, words(message(strings.TrimPrefix(e.Message, e.File+": "))))
 		if e.Hint != "" {
-			entry.lines = append(entry.lines, line{text: "hint: " + prose(e.Hint)})
+			entry.lines = append(entry.lines, words("hint: "+prose(e.Hint)))
 		}
 		c.items = append(c.items, entry)
 	}
@@ -337,7 +319,7 @@ func appItem(n news, quiet mark) item {
 		entry.verdict += " · incomplete"
 	}
 	for _, text := range healthFacts(n.app, 1) {
-		entry.lines = append(entry.lines, line{text: text})
+		entry.lines = append(entry.lines, words(text))
 	}
 	return entry
 }

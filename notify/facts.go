@@ -119,39 +119,50 @@ func plannedCounts(app drift.ReportApp) map[string]int {
 // commitFacts place the commit. Whatever a person reads first, they take for the cause:
 // where Git moved, that is the commit and its author. Where the cluster moved, the field
 // managers come first, and an author is named only if some of it is Git's doing.
-func commitFacts(n news, facts []string) (above, below []string) {
+func commitFacts(n news, facts []line) (above, below []line) {
 	var git, live bool
 	for _, f := range n.findings {
 		cause := f.resource.Cause
 		git = git || cause == drift.CauseGit.String() || cause == drift.CauseBoth.String()
 		live = live || cause == drift.CauseLive.String() || cause == drift.CauseBoth.String()
 	}
-	commit := commitText(n.app.Revision)
+	commit := committed(n.app.Revision)
 	if git {
-		commit = authoredText(n.app.Revision)
+		commit = authored(n.app.Revision)
 	}
 	switch {
-	case commit == "":
+	case commit == nil:
 		return facts, nil
 	case live:
-		return facts, []string{commit}
+		return facts, []line{commit}
 	}
 	return slices.Insert(facts, 1, commit), nil
 }
 
-// commitText is `main 3f9d2c1 "subject", time`.
-func commitText(revision drift.ReportRevision) string {
+// committed is `main 3f9d2c1 "subject", time`.
+func committed(revision drift.ReportRevision) line {
 	revision.Author = ""
-	return authoredText(revision)
+	return authored(revision)
 }
 
-// authoredText is `main 3f9d2c1 "subject" by author, time`.
-func authoredText(revision drift.ReportRevision) string {
-	var b strings.Builder
-	b.WriteString(cut(clean(revision.Ref), nameLimit))
-	if revision.Commit != "" {
-		b.WriteString(" " + shortCommit(revision.Commit))
+// authored is `main 3f9d2c1 "subject" by author, time`, with a link to the commit; nil
+// where nothing is known of it.
+func authored(revision drift.ReportRevision) line {
+	var said line
+	if revision.Ref != "" {
+		said = words(cut(clean(revision.Ref), nameLimit))
 	}
+	if revision.Commit != "" {
+		if said != nil {
+			said = said.then(span{text: " "})
+		}
+		address := ""
+		if web := revision.Web; web != nil {
+			address = web.Commit(revision.Commit)
+		}
+		said = said.then(link(shortCommit(revision.Commit), address))
+	}
+	var b strings.Builder
 	if revision.Subject != "" {
 		b.WriteString(` "` + cut(clean(revision.Subject), 80) + `"`)
 	}
@@ -164,7 +175,10 @@ func authoredText(revision drift.ReportRevision) string {
 	if revision.Worktree {
 		b.WriteString(" (uncommitted files)")
 	}
-	return strings.TrimSpace(b.String())
+	if b.Len() > 0 {
+		said = said.then(span{text: b.String()})
+	}
+	return said
 }
 
 func shortCommit(commit string) string {

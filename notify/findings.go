@@ -26,7 +26,8 @@ type finding struct {
 	verdict     string // "alert only", "healed", "prune failed"
 	rollout     bool   // a successful, allowed rollout
 	fingerprint string
-	fresh       bool // not told before
+	fresh       bool                 // not told before
+	revision    drift.ReportRevision // of the app
 }
 
 // open says whether the finding still waits for somebody.
@@ -41,6 +42,7 @@ func findings(app drift.ReportApp) []finding {
 	var list []finding
 	for _, resource := range app.Resources {
 		if f, ok := judge(resource); ok {
+			f.revision = app.Revision
 			list = append(list, f)
 		}
 	}

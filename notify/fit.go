@@ -91,8 +91,8 @@ func (v view) rest() string {
 }
 
 // below are the lines under the items.
-func (v view) below() []string {
-	return nonEmpty(slices.Concat([]string{v.rest()}, v.tail, []string{v.foot})...)
+func (v view) below() []line {
+	return slices.Concat(lines(nonEmpty(v.rest())), v.tail, lines(nonEmpty(v.foot)))
 }
 
 // hiddenLines says how many lines of an item are cut.

@@ -59,6 +59,10 @@ func TestCards(t *testing.T) {
 	}, 7
 	unhealthyApp.Resources[0].Health = drift.HealthFailed
 	unhealthyApp.Resources[0].HealthReason = "progress deadline exceeded"
+	linked := alertedConfigMap("app")
+	linked.Rules[0].Ref = "https://runbooks.example.com/log-level"
+	linkedApp := appOf("storefront", linked, failedIngress("shop"))
+	linkedApp.Revision.Web = &drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.GitLab}
 	critical := alertedConfigMap("keys")
 	critical.Severity = "critical"
 	heldBack := prunedService("db")
@@ -108,6 +112,7 @@ func TestCards(t *testing.T) {
 		{"long", "cut fields and multi-line values are counted", reportOf(appOf("storefront", long, multiline)), nil, tokenConfig()},
 		{"incomplete", "partial knowledge, suspension and an unknown route are said", reportOf(incomplete), nil, tokenConfig()},
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
+		{"links", "the commit, the file at its line, and the rule's ref", reportOf(linkedApp), nil, tokenConfig()},
 		{"critical", "what policy calls critical shows in the headline, its mark and its place", reportOf(appOf("storefront",
 			alertedConfigMap("app"), critical, healedDeployment("web"))), nil, tokenConfig()},
 		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},

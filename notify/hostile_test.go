@@ -39,6 +39,10 @@ func fillStrings(v reflect.Value, text string) {
 		for i := range v.NumField() {
 			fillStrings(v.Field(i), text)
 		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fillStrings(v.Elem(), text)
+		}
 	case reflect.Slice:
 		for i := range v.Len() {
 			fillStrings(v.Index(i), text)
@@ -60,6 +64,8 @@ func hostileReport(text string) drift.Report {
 	r := reportOf(appOf("storefront", resources...))
 	r.Errors = []drift.ReportError{{App: "x", Stage: "x", Message: "x", File: "x", Hint: "x"}, {}}
 	r.Apps[0].Warnings = []string{"x"}
+	r.Apps[0].Revision.Web = &drift.Web{}
+	r.Run.Config = &drift.ConfigPlace{}
 	words := make([]drift.ReportResource, len(resources))
 	copy(words, resources)
 	fillStrings(reflect.ValueOf(&r).Elem(), text)
@@ -67,6 +73,14 @@ func hostileReport(text string) drift.Report {
 		got := &r.Apps[0].Resources[i]
 		got.Drift, got.Cause, got.Action, got.Outcome = words[i].Drift, words[i].Cause, words[i].Action, words[i].Outcome
 		got.Routes = []string{text}
+		if strings.HasPrefix(text, "https://") { // a ref is a policy's, and is a link
+			for j := range got.Rules {
+				got.Rules[j].Ref = ""
+			}
+			for j := range got.Overruled {
+				got.Overruled[j].Ref = ""
+			}
+		}
 		for j := range got.Fields {
 			got.Fields[j].Op = words[i].Fields[j].Op
 		}

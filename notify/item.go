@@ -90,20 +90,20 @@ func fieldLines(r drift.ReportResource) []line {
 		}
 		texts := fieldTexts(field)
 		for i, text := range texts {
-			lines = append(lines, line{style: code, text: text})
-			if i == len(texts)-1 {
-				lines[len(lines)-1].tail = tail
+			lines = append(lines, coded(text))
+			if i == len(texts)-1 && tail != "" {
+				lines[len(lines)-1] = append(coded(text), span{text: tail})
 			}
 		}
 		if field.Note != "" {
-			lines = append(lines, line{text: prose(field.Note)})
+			lines = append(lines, words(prose(field.Note)))
 		}
 	}
 	if hidden := len(r.Fields) - len(shown); hidden > 0 {
-		lines = append(lines, line{text: "…and " + count(hidden, "more field")})
+		lines = append(lines, words("…and "+count(hidden, "more field")))
 	}
 	if shared && common != "" {
-		lines = append(lines, line{text: common})
+		lines = append(lines, words(common))
 	}
 	return lines
 }
@@ -113,7 +113,7 @@ func lostLines(r drift.ReportResource) []line {
 	if len(r.Lost) == 0 {
 		return nil
 	}
-	return []line{{style: strong, text: "lost: " + prose(strings.Join(r.Lost, "; "))}}
+	return []line{strongly("lost: " + prose(strings.Join(r.Lost, "; ")))}
 }
 
 // commonManager is the manager text that all fields share, if they do.
@@ -151,7 +151,7 @@ func managerText(field drift.ReportField) string {
 func errorLines(r drift.ReportResource, once *sentences) []line {
 	var lines []line
 	if r.Error != "" && !once.repeats(r.Error) {
-		lines = append(lines, line{style: strong, text: "error: " + message(r.Error)})
+		lines = append(lines, strongly("error: "+message(r.Error)))
 	}
 	lines = append(lines, limited("refused: ", r.Refused, once)...)
 	lines = append(lines, limited("", r.Findings, once)...)
@@ -160,10 +160,10 @@ func errorLines(r drift.ReportResource, once *sentences) []line {
 		if reason != "" && once.repeats(reason) {
 			reason = ""
 		}
-		lines = append(lines, line{style: strong, text: strings.Join(nonEmpty("health Failed", message(reason)), ": ")})
+		lines = append(lines, strongly(strings.Join(nonEmpty("health Failed", message(reason)), ": ")))
 	}
 	if r.Hint != "" && !once.repeats(r.Hint) {
-		lines = append(lines, line{text: "hint: " + prose(r.Hint)})
+		lines = append(lines, words("hint: "+prose(r.Hint)))
 	}
 	return lines
 }
@@ -173,9 +173,9 @@ func limited(prefix string, texts []string, once *sentences) []line {
 	var lines []line
 	for i, text := range texts {
 		if i == noteLimit {
-			return append(lines, line{text: fmt.Sprintf("…and %d more", len(texts)-i)})
+			return append(lines, words(fmt.Sprintf("…and %d more", len(texts)-i)))
 		}
-		lines = append(lines, line{text: prefix + message(text)})
+		lines = append(lines, words(prefix+message(text)))
 	}
 	return lines
 }
@@ -185,12 +185,12 @@ func whyLines(r drift.ReportResource, once *sentences) []line {
 	var lines []line
 	said := slices.ContainsFunc(r.Rules, func(rule drift.ReportRule) bool { return rule.Reason == r.Reason })
 	if r.Reason != "" && !said && !once.repeats(r.Reason) {
-		lines = append(lines, line{text: "why: " + message(r.Reason)})
+		lines = append(lines, words("why: "+message(r.Reason)))
 	}
 	lines = append(lines, ruleLines("rule", r.Rules, once)...)
 	lines = append(lines, ruleLines("overruled", r.Overruled, once)...)
 	if r.Approval != "" {
-		lines = append(lines, line{style: strong, text: "waits for approval " + prose(r.Approval)})
+		lines = append(lines, strongly("waits for approval "+prose(r.Approval)))
 	}
 	return lines
 }
@@ -201,17 +201,17 @@ func ruleLines(label string, rules []drift.ReportRule, once *sentences) []line {
 	var lines []line
 	for i, rule := range rules {
 		if i == ruleLimit {
-			return append(lines, line{text: fmt.Sprintf("…and %s", count(len(rules)-i, "more rule"))})
+			return append(lines, words(fmt.Sprintf("…and %s", count(len(rules)-i, "more rule"))))
 		}
 		text := label + " " + prose(rule.Verb)
 		if rule.Reason != "" && !once.repeats(rule.Reason) {
 			text += ": " + prose(rule.Reason)
 		}
-		text += parenthesized(prose(rule.Rule))
+		said := words(text + parenthesized(prose(rule.Rule)))
 		if rule.Ref != "" {
-			text += " · " + prose(rule.Ref)
+			said = said.then(span{text: " · "}).then(refSpan(rule.Ref))
 		}
-		lines = append(lines, line{text: text})
+		lines = append(lines, said)
 	}
 	return lines
 }
@@ -222,7 +222,11 @@ func originLines(f finding) []line {
 	if !f.open() || origin.File == "" {
 		return nil
 	}
-	return []line{{text: "in Git: " + prose(drift.FileLine(origin.File, origin.Line))}}
+	text, address := prose(drift.FileLine(origin.File, origin.Line)), ""
+	if web := f.revision.Web; web != nil {
+		address = web.File(f.revision.Commit, origin.File, origin.Line)
+	}
+	return []line{words("in Git: ").then(link(text, address))}
 }
 
 // sortItems puts the most urgent first; equal ones keep their order.

@@ -13,7 +13,7 @@ func (v view) text() string {
 	}
 	put(0, v.mark.text+" "+v.title)
 	for _, fact := range v.facts {
-		put(2, fact)
+		put(2, fact.String())
 	}
 	for i, entry := range v.items[:v.shown] {
 		if i == 0 || len(entry.lines) > 0 {
@@ -28,11 +28,11 @@ func (v view) text() string {
 			put(6, hiddenLines(hidden))
 		}
 	}
-	for i, text := range v.below() {
+	for i, l := range v.below() {
 		if i == 0 {
 			put(0, "")
 		}
-		put(2, text)
+		put(2, l.String())
 	}
 	return b.String()
 }

@@ -254,7 +254,11 @@ func (a recalled) report(results []drift.Result, open int, state drift.AppState,
 	})
 	report.Renderer, report.Revision, report.Warnings = a.last.Renderer, a.last.Revision, slices.Clone(a.last.Warnings)
 	if applied := a.state.LastApplied; applied.Commit != "" && applied.Commit != report.Revision.Commit {
-		report.Revision = drift.ReportRevision{Ref: applied.Ref, Commit: applied.Commit}
+		web := report.Revision.Web
+		report.Revision = drift.ReportRevision{Ref: applied.Ref, Commit: applied.Commit, Web: web}
+		if web != nil {
+			report.Revision.URL = web.Commit(applied.Commit)
+		}
 	}
 	if open > 0 {
 		report.Warnings = append(report.Warnings,

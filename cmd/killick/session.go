@@ -217,6 +217,9 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		return reconcile.Request{}, failed(reconcile.ExitPartial, "cluster", err)
 	}
 	apps := s.desired.config.DriftApps()
+	for i := range apps {
+		apps[i].Web = s.desired.config.WebOf(apps[i].Repository, s.settings.Repo)
+	}
 	if err := knownApps(apps, s.settings.Apps); err != nil {
 		return reconcile.Request{}, failed(reconcile.ExitUsage, "config", err)
 	}

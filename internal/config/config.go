@@ -31,6 +31,9 @@ type Config struct {
 	Kind string `json:"kind" rule:"required,enum=Config"`
 	// Cluster names the cluster that this file is for.
 	Cluster Cluster `json:"cluster" rule:"required"`
+	// Web is where people read the repository that holds this file. Messages link to
+	// commits, files and lines there.
+	Web *Web `json:"web,omitempty"`
 	// Repositories are the further Git repositories that apps and policies may
 	// come from, by name. The repository that holds this file needs no entry.
 	Repositories map[string]Repository `json:"repositories,omitempty" rule:"keys=label"`
@@ -79,6 +82,18 @@ type Repository struct {
 	// CAFile is a file that holds PEM certificates to trust beside the system's
 	// (https).
 	CAFile string `json:"caFile,omitempty" rule:"format=credentialFile"`
+	// Web is where people read this repository.
+	Web *Web `json:"web,omitempty"`
+}
+
+// Web is where people read a repository in a browser. Of github.com, gitlab.com,
+// bitbucket.org, codeberg.org, gitea.com and dev.azure.com it is known without.
+type Web struct {
+	// URL is the repository's page.
+	URL string `json:"url" rule:"required,format=webURL"`
+	// Host is the software that shows it, which decides how addresses are built; needed
+	// where the URL is not one of a public service.
+	Host drift.WebHost `json:"host,omitempty" rule:"enum=github|gitlab|bitbucket|bitbucket-server|gitea|forgejo|azure-devops"`
 }
 
 // Policy is one source of policies: a folder in a repository, or a pack that

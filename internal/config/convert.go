@@ -31,6 +31,23 @@ func (c Config) DriftApps() []drift.App {
 	return apps
 }
 
+// WebOf is where a repository can be read: what the file says, else what follows from
+// its URL. The one without a name, which holds the file, is fetched from own.
+func (c Config) WebOf(name, own string) drift.Web {
+	web, repository := c.Web, own
+	if name != "" {
+		web, repository = c.Repositories[name].Web, c.Repositories[name].URL
+	}
+	if web == nil {
+		return drift.WebOf(repository)
+	}
+	found := drift.Web{URL: strings.TrimRight(web.URL, "/"), Host: cmp.Or(web.Host, drift.HostOf(web.URL))}
+	if found.Host != drift.AzureDevOps { // where it can be part of the name
+		found.URL = strings.TrimSuffix(found.URL, ".git")
+	}
+	return found
+}
+
 func (a App) drift() drift.App {
 	app := drift.App{
 		Name:           a.Name,

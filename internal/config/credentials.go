@@ -74,6 +74,20 @@ func checkGitURL(value string) *complaint {
 	return nil
 }
 
+// checkWebURL keeps credentials out of what everybody in a channel reads.
+func checkWebURL(value string) *complaint {
+	parsed, err := url.Parse(value)
+	switch {
+	case err != nil || parsed.Hostname() == "":
+		return &complaint{says: "is not a URL"}
+	case parsed.User != nil:
+		return &complaint{says: "holds a credential", hint: "leave user and password out of the URL"}
+	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
+		return &complaint{says: "has a query or a fragment", hint: "give the repository's own page"}
+	}
+	return nil
+}
+
 // checkRepoFlag is checkGitURL for --repo, which whoever starts the process
 // gives: there a server on this machine may be plain HTTP, since nobody stands in
 // between. In the file it may not: a repository must not reach the pod's own

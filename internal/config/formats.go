@@ -58,6 +58,11 @@ var formats = map[string]format{
 		pattern: regexp.MustCompile(`^\S+$`), secret: true,
 		says: "an https or ssh URL", check: checkGitURL,
 	},
+	"webURL": {
+		pattern: regexp.MustCompile(`^https?://[^\s"<>|]+$`), longest: 500, secret: true,
+		says: "the https or http URL of a page", hint: "the address of the repository's page in a browser, such as https://git.example.com/platform/clusters",
+		check: checkWebURL,
+	},
 	"ref": {
 		pattern: regexp.MustCompile(`^[^-/\s~^:?*\[\\][^\s~^:?*\[\\]*$`), longest: 255,
 		says: "a branch, a tag or a full commit", check: checkRef,

@@ -155,7 +155,7 @@ var shapes = []refusal{
 		[]string{`k.yaml:4: apps[0].repositories is not a known field (column 27) → did you mean "repository"?`}},
 	{"nothing similar: all names", "cluster2: x\nxyzzy: 1\n", []string{
 		`k.yaml:5: cluster2 is not a known field (column 1) → did you mean "cluster"?`,
-		`k.yaml:6: xyzzy is not a known field (column 1) → known fields: apiVersion, kind, cluster, repositories, policies, apps, guards, drift, notify`}},
+		`k.yaml:6: xyzzy is not a known field (column 1) → known fields: apiVersion, kind, cluster, web, repositories, policies, apps, guards, drift, notify`}},
 	{"an abbreviation is found", head + "apps: [{name: a, path: a, repo: b}]\n",
 		[]string{`k.yaml:4: apps[0].repo is not a known field (column 27) → did you mean "repository"?`}},
 	{"extends is reserved", "extends: ../base.yaml\n",

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/drift"
 )
 
 // validator checks what only several values together can break, and points at
@@ -18,7 +20,9 @@ type validator struct {
 // brings its paths into their clean form.
 func validate(d *decoder, c *Config) {
 	v := validator{d}
+	v.web("web", c.Web)
 	for name, repository := range c.Repositories {
+		v.web("repositories."+name+".web", repository.Web)
 		for _, m := range repository.combination() {
 			v.wrong("repositories."+name+"."+m.field, m.hint, "%s", m.says)
 		}
@@ -50,6 +54,14 @@ func (v validator) repository(at, name string, c *Config) {
 		hint = didYouMean(name, keysOf(c.Repositories))
 	}
 	v.wrong(at, hint, "is %q, which is not listed in repositories", name)
+}
+
+// web needs to know how addresses are built: a guess would be a link that leads nowhere.
+func (v validator) web(at string, web *Web) {
+	if web != nil && web.URL != "" && web.Host == "" && drift.HostOf(web.URL) == "" {
+		v.wrong(at, "host: github, gitlab, bitbucket-server, gitea, forgejo or azure-devops: the software that answers there",
+			"needs host, since its URL is not one of a public service")
+	}
 }
 
 func (v validator) policies(c *Config) {

@@ -133,6 +133,9 @@ func ReportOfApp(outcome AppOutcome) ReportApp {
 		Complete: outcome.Complete, FirstRun: outcome.FirstRun, Health: outcome.Health,
 		Resources: []ReportResource{}, Warnings: outcome.Warnings, Withheld: reportWithheld(outcome.Withheld),
 	}
+	if web := outcome.App.Web; web.URL != "" && !outcome.Revision.Worktree {
+		report.Revision.Web, report.Revision.URL = &web, web.Commit(outcome.Revision.Commit)
+	}
 	if outcome.App.Suspend.Active(outcome.Now) {
 		report.Suspended = outcome.App.Suspend.Reason
 	}

@@ -118,6 +118,7 @@ type App struct {
 	DependsOn      []string
 	HealthTimeout  time.Duration // how long a run waits for what it applied to become Current
 	Helm           HelmOptions
+	Web            Web // where its repository can be read
 }
 
 // Suspension switches writes off for a while.

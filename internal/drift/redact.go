@@ -261,7 +261,7 @@ func (r Redactor) Report(report Report) Report {
 	apps := make([]ReportApp, len(report.Apps))
 	for i, app := range report.Apps {
 		app.Suspended = r.String(app.Suspended)
-		app.Revision.Author, app.Revision.Subject = r.String(app.Revision.Author), r.String(app.Revision.Subject)
+		app.Revision = r.revision(app.Revision)
 		app.Warnings = r.texts(app.Warnings)
 		app.Withheld = r.withheld(app.Withheld)
 		app.Unhealthy = slices.Clone(app.Unhealthy)
@@ -277,6 +277,18 @@ func (r Redactor) Report(report Report) Report {
 	}
 	report.Apps = apps
 	return report
+}
+
+// revision hides what people wrote. An address of which a part is secret leads nowhere.
+func (r Redactor) revision(revision ReportRevision) ReportRevision {
+	revision.Author, revision.Subject = r.String(revision.Author), r.String(revision.Subject)
+	if web := revision.Web; web != nil && (r.String(web.URL) != web.URL || r.String(string(web.Host)) != string(web.Host)) {
+		revision.Web = nil
+	}
+	if r.String(revision.URL) != revision.URL {
+		revision.URL = ""
+	}
+	return revision
 }
 
 func (r Redactor) withheld(sets []ReportWithheld) []ReportWithheld {

@@ -128,6 +128,10 @@ type ReportRevision struct {
 	Subject    string    `json:"subject,omitempty"`
 	Time       time.Time `json:"time"`
 	Worktree   bool      `json:"worktree,omitempty"`
+	// URL is the commit's page on the Git host, and Web the repository's; empty where
+	// that is not known for sure.
+	URL string `json:"url,omitempty"`
+	Web *Web   `json:"web,omitempty"`
 }
 
 // ReportCounts are exact even where lists are cut. The first six say what was
