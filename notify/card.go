@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -121,7 +122,7 @@ func worst(list []finding) mark {
 
 // appCard is the card of one app with news.
 func appCard(report drift.Report, n news) card {
-	c := card{mark: markResolved, facts: lines(appFacts(n)), noun: "resource", foot: foot(report)}
+	c := card{mark: markResolved, facts: lines(slices.Concat(appFacts(n), clearedFact(n))), noun: "resource", foot: foot(report)}
 	if len(n.findings) > 0 {
 		c.mark = worst(n.findings)
 	}
@@ -142,8 +143,14 @@ func headline(n news) string {
 
 // resolvedCard says in one line that nothing is left of what was told.
 func resolvedCard(report drift.Report, n news) card {
-	c := card{mark: markResolved, title: title(report, n.app.Name, "back in sync"), foot: foot(report)}
+	c := card{mark: markResolved, title: title(report, n.app.Name, resolvedText(n)), noun: "object", foot: foot(report)}
+	if fates := n.fates(); len(fates) > 1 {
+		c.items = fates
+	}
 	c.facts, c.tail = commitFacts(n, lines(appFacts(n)))
+	if len(c.items) > 0 && n.clearedMore > 0 {
+		c.tail = append([]line{words("…and " + count(n.clearedMore, "more object"))}, c.tail...)
+	}
 	return c
 }
 
@@ -175,7 +182,7 @@ func floodCard(report drift.Report, changed, resolved []news) card {
 		c.items = append(c.items, appItem(n, markResolved))
 	}
 	for _, n := range resolved {
-		c.items = append(c.items, item{mark: markResolved, head: cut(clean(n.app.Name), 2*nameLimit), verdict: "back in sync", group: "back in sync"})
+		c.items = append(c.items, item{mark: markResolved, head: cut(clean(n.app.Name), 2*nameLimit), verdict: resolvedText(n), group: "back in sync"})
 	}
 	sortItems(c.items)
 	return c
@@ -231,13 +238,20 @@ func persists(n int) string {
 	return "persist"
 }
 
-// errorsGoneCard says that errors told earlier did not come back.
-func errorsGoneCard(report drift.Report, gone int) card {
+// errorsGoneCard says that errors told earlier did not come back, and which. What an older
+// version told has no words.
+func errorsGoneCard(report drift.Report, told map[string]string, gone []string) card {
 	what := "the error told earlier is gone"
-	if gone > 1 {
-		what = fmt.Sprintf("the %d errors told earlier are gone", gone)
+	if len(gone) > 1 {
+		what = fmt.Sprintf("the %d errors told earlier are gone", len(gone))
 	}
-	return card{mark: markResolved, title: title(report, "", what), foot: foot(report)}
+	c := card{mark: markResolved, title: title(report, "", what), noun: "error", foot: foot(report)}
+	for _, id := range gone {
+		if text := told[id]; strings.Contains(text, " ") {
+			c.items = append(c.items, item{mark: markResolved, head: fact(text), group: "error"})
+		}
+	}
+	return c
 }
 
 // exitText is what the exit code of a run means for the cluster (DESIGN §9).
@@ -308,9 +322,25 @@ func foot(report drift.Report) string {
 	return strings.Join(parts, " · ")
 }
 
+// objectsText names the most urgent objects of an app in a digest, the others by number:
+// "ConfigMap shop/app alert only (critical) …and 3 more objects".
+func objectsText(list []finding) string {
+	const most = 2
+	var names []string
+	for _, f := range list[:min(most, len(list))] {
+		names = append(names, nameOf(f)+" "+f.verdict+parenthesized(severityText(f.resource.Severity)))
+	}
+	text := strings.Join(names, ", ")
+	if more := len(list) - most; more > 0 {
+		text += " …and " + count(more, "more object")
+	}
+	return text
+}
+
 // appItem is one app in a digest; quiet is its mark when nothing is left to do.
 func appItem(n news, quiet mark) item {
-	entry := item{mark: quiet, head: cut(clean(n.app.Name), 2*nameLimit), verdict: countsText(n.app), group: "in sync"}
+	entry := item{mark: quiet, head: cut(clean(n.app.Name), 2*nameLimit), group: "in sync"}
+	entry.verdict = strings.Join(nonEmpty(objectsText(n.findings), countsText(n.app)), " · ")
 	if len(n.findings) > 0 {
 		entry.mark = worst(n.findings)
 		entry.group = [...]string{"with failures", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[n.findings[0].class]

@@ -37,6 +37,13 @@ func fit(c card, ok func(view) bool) view {
 	if v.lines == 0 {
 		return widest(view{card: c, shown: min(v.shown, digestLimit)}, ok)
 	}
+	if c.noun == "app" { // a digest rather names every app
+		v.shown = min(v.shown, digestLimit)
+		if ok(v) {
+			return v
+		}
+		return widest(view{card: c, shown: v.shown}, ok)
+	}
 	v.shown = min(v.shown, itemLimit)
 	enough := min(v.shown, 3)
 	for _, lines := range []int{v.lines, 6, 3} {

@@ -120,6 +120,15 @@ func TestCards(t *testing.T) {
 		{"detect", "what a run that detects was granted waits for somebody", reportOf(appOf("storefront", planned(prunedService("old")),
 			planned(healedDeployment("web")), planned(syncedDeployment("api")))), nil, tokenConfig()},
 		{"resolved", "back in sync is short", reportOf(appOf("storefront")), toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
+		{"resolved-many", "several are named, and what policy ignores now is said to be", reportOf(appOf("storefront", ignoredDeployment("web"))),
+			drift.Told{"storefront": {DefaultRoute: func() string {
+				list := findings(appOf("storefront", alertedConfigMap("app"), failedIngress("shop"), planned(healedDeployment("web"))))
+				return settle(list).named(ledger{}, list).String()
+			}()}}, tokenConfig()},
+		{"resolved-old", "what an older version told has no name", reportOf(appOf("storefront")),
+			drift.Told{"storefront": {DefaultRoute: "v1 open=AAAAAAAA,BBBBBBBB"}}, tokenConfig()},
+		{"resolved-beside", "what went away is named beside what is new", reportOf(appOf("storefront", alertedConfigMap("more"))),
+			toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
 		{"first-run", "a first run is one digest, quiet apps included", reportOf(first...), nil, tokenConfig()},
 		{"flood", "sixteen apps share one digest", reportOf(manyApps(16)...), nil, tokenConfig()},
 		{"rollouts", "syncs: digest", reportOf(appOf("storefront", syncedDeployment("web")), appOf("payments", syncedDeployment("api"))), nil, digest},
@@ -127,7 +136,7 @@ func TestCards(t *testing.T) {
 		{"errors-config", "a broken config is told with place and hint", broken, nil, tokenConfig()},
 		{"errors-partial", "errors of apps and of the run", partial, nil, tokenConfig()},
 		{"errors-gone", "errors that do not come back are closed", reportOf(appOf("metrics")),
-			drift.Told{"": {"AAAAAAAA": "x", "BBBBBBBB@metrics": "x"}}, tokenConfig()},
+			drift.Told{"": {"AAAAAAAA": "config: killick.yaml:9: apps[0].namespce is not a known field", "BBBBBBBB@metrics": "BBBBBBBB@metrics"}}, tokenConfig()},
 		{"missed", "what a broken Slack swallowed is said later", reportOf(appOf("storefront")),
 			drift.Told{"storefront": {DefaultRoute: "v1 missed=healed:2,pruned:1 since=2026-11-20_23:05_UTC"}}, tokenConfig()},
 	}
@@ -172,5 +181,6 @@ func TestTextHasNoTrailingSpace(t *testing.T) {
 // toldOpen is a Told in which these findings of one app were told on the default
 // route.
 func toldOpen(app string, resources ...drift.ReportResource) drift.Told {
-	return drift.Told{app: {DefaultRoute: settle(findings(appOf(app, resources...))).String()}}
+	list := findings(appOf(app, resources...))
+	return drift.Told{app: {DefaultRoute: settle(list).named(ledger{}, list).String()}}
 }

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,12 @@ type ledger struct {
 	done   []string
 	missed map[string]int // verdict → number
 	since  string         // when the first missed message was due
+
+	// Names are those of the first open findings, by fingerprint; cleared are those that
+	// went away since the last message, and clearedMore how many more there are.
+	names       map[string]string
+	cleared     []string
+	clearedMore int
 }
 
 const ledgerVersion = "v1"
@@ -40,6 +47,23 @@ func (l ledger) String() string {
 		}
 		parts = append(parts, "missed="+strings.Join(counts, ","), "since="+joinWords(l.since))
 	}
+	if len(l.names) > 0 {
+		var names []string
+		for _, fingerprint := range slices.Sorted(maps.Keys(l.names)) {
+			names = append(names, fingerprint+":"+url.QueryEscape(l.names[fingerprint]))
+		}
+		parts = append(parts, "names="+strings.Join(names, ","))
+	}
+	if len(l.cleared) > 0 {
+		cleared := make([]string, len(l.cleared))
+		for i, name := range l.cleared {
+			cleared[i] = url.QueryEscape(name)
+		}
+		parts = append(parts, "cleared="+strings.Join(cleared, ","))
+	}
+	if l.clearedMore > 0 {
+		parts = append(parts, "more="+strconv.Itoa(l.clearedMore))
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -60,6 +84,24 @@ func parseLedger(s string) ledger {
 			l.done = strings.Split(value, ",")
 		case "since":
 			l.since = splitWords(value)
+		case "names":
+			l.names = map[string]string{}
+			for entry := range strings.SplitSeq(value, ",") {
+				fingerprint, escaped, _ := strings.Cut(entry, ":")
+				if name, err := url.QueryUnescape(escaped); err == nil && name != "" {
+					l.names[fingerprint] = name
+				}
+			}
+		case "cleared":
+			for escaped := range strings.SplitSeq(value, ",") {
+				if name, err := url.QueryUnescape(escaped); err == nil && name != "" {
+					l.cleared = append(l.cleared, name)
+				}
+			}
+		case "more":
+			if n, err := strconv.Atoi(value); err == nil && n > 0 {
+				l.clearedMore = n
+			}
 		case "missed":
 			l.missed = map[string]int{}
 			for entry := range strings.SplitSeq(value, ",") {
@@ -78,7 +120,9 @@ func joinWords(s string) string  { return strings.ReplaceAll(s, " ", "_") }
 func splitWords(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 // empty says that there is nothing to remember.
-func (l ledger) empty() bool { return len(l.open)+len(l.done)+len(l.missed) == 0 }
+func (l ledger) empty() bool {
+	return len(l.open)+len(l.done)+len(l.missed)+len(l.cleared)+l.clearedMore == 0
+}
 
 // knows says whether the finding was told.
 func (l ledger) knows(fingerprint string) bool {

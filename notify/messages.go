@@ -113,7 +113,10 @@ type news struct {
 	findings []finding
 	was      ledger
 	unknown  []string // routes that policies named and the config does not have
-	telling  telling
+	// cleared are the names of what is no longer open, and clearedMore how many more are.
+	cleared     []string
+	clearedMore int
+	telling     telling
 }
 
 // app sorts one app's findings into its routes.
@@ -161,10 +164,10 @@ func (p *planner) appRoute(app drift.ReportApp, route string, list []finding, un
 	at := entry{app.Name, route}
 	_, toldBefore := p.before[app.Name][route]
 	was := read(p.before, at)
-	now := settle(list).withOpen(stillOpen(app, was))
+	now := settle(list).withOpen(stillOpen(app, was)).named(was, list).resolved(was, list)
 	list = markFresh(list, was)
-	n := news{app: app, findings: list, was: was, unknown: unknown,
-		telling: telling{entry: at, value: p.remember(app, now), missed: doneCounts(list), since: timeText(p.report.Run.Started)}}
+	n := news{app: app, findings: list, was: was, unknown: unknown, cleared: now.cleared, clearedMore: now.clearedMore,
+		telling: telling{entry: at, value: p.remember(app, now.withoutCleared()), missed: doneCounts(list), since: timeText(p.report.Run.Started)}}
 	due := slices.ContainsFunc(list, func(f finding) bool { return f.fresh }) || len(was.missed) > 0
 	switch r := p.routeNews(route); {
 	case app.FirstRun && !toldBefore:
@@ -174,7 +177,7 @@ func (p *planner) appRoute(app drift.ReportApp, route string, list []finding, un
 	case len(now.open) == 0 && len(was.open) > 0:
 		r.resolved = append(r.resolved, n)
 	default:
-		write(p.after, at, n.telling.value)
+		write(p.after, at, p.remember(app, now))
 	}
 }
 

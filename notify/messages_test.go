@@ -83,7 +83,7 @@ func TestTransitions(t *testing.T) {
 			{"new drift", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 			{"unchanged", alert("app"), false, nil},
 			{"another live value is the same drift", reportOf(appOf("storefront", flapping)), false, nil},
-			{"back in sync", clean, false, []string{on + "back in sync"}},
+			{"back in sync", clean, false, []string{on + "back in sync: ConfigMap shop/app"}},
 			{"resolved is said once", clean, false, nil},
 			{"again", alert("app"), false, []string{on + "1 needs attention (warning)"}},
 		}},
@@ -111,7 +111,7 @@ func TestTransitions(t *testing.T) {
 		{"alert gone while a heal repeats", []run{
 			{"both", reportOf(appOf("storefront", alertedConfigMap("app"), healedDeployment("web"))), false,
 				[]string{on + "1 needs attention (warning), 1 healed"}},
-			{"the alert is gone, the heal is old", healed, false, []string{on + "back in sync"}},
+			{"the alert is gone, the heal is old", healed, false, []string{on + "back in sync: ConfigMap shop/app"}},
 		}},
 		{"rollouts are not news", []run{
 			{"synced", reportOf(appOf("storefront", syncedDeployment("web"))), false, nil},
@@ -124,12 +124,12 @@ func TestTransitions(t *testing.T) {
 			{"could not be evaluated", reportOf(incomplete), false, nil},
 			{"not in the report at all", reportOf(), false, nil},
 			{"still there", alert("app"), false, nil},
-			{"evaluated, and gone", clean, false, []string{on + "back in sync"}},
+			{"evaluated, and gone", clean, false, []string{on + "back in sync: ConfigMap shop/app"}},
 		}},
 		{"failed health", []run{
 			{"a rollout went wrong", reportOf(unhealthyApp), false, []string{on + "1 failed"}},
 			{"in sync, but still unhealthy: not resolved", reportOf(sick), false, nil},
-			{"recovered", clean, false, []string{on + "back in sync"}},
+			{"recovered", clean, false, []string{on + "back in sync: Deployment shop/web"}},
 		}},
 		{"failed delivery of open findings", []run{
 			{"Slack is down", alert("app"), true, []string{on + "1 needs attention (warning)"}},
@@ -150,8 +150,8 @@ func TestTransitions(t *testing.T) {
 		}},
 		{"failed delivery of resolved", []run{
 			{"alert", alert("app"), false, []string{on + "1 needs attention (warning)"}},
-			{"Slack is down", clean, true, []string{on + "back in sync"}},
-			{"tried again", clean, false, []string{on + "back in sync"}},
+			{"Slack is down", clean, true, []string{on + "back in sync: ConfigMap shop/app"}},
+			{"tried again", clean, false, []string{on + "back in sync: ConfigMap shop/app"}},
 		}},
 	}
 	for _, test := range tests {
@@ -164,7 +164,7 @@ func TestResolvedForgets(t *testing.T) {
 	told := play(t, tokenConfig(), []run{
 		{"alert", reportOf(appOf("storefront", alertedConfigMap("app"))), false,
 			[]string{"default storefront on prod-eu: 1 needs attention (warning)"}},
-		{"resolved", reportOf(appOf("storefront")), false, []string{"default storefront on prod-eu: back in sync"}},
+		{"resolved", reportOf(appOf("storefront")), false, []string{"default storefront on prod-eu: back in sync: ConfigMap shop/app"}},
 	})
 	if diff := cmp.Diff(drift.Told{}, told); diff != "" {
 		t.Errorf("told after everything is resolved (-want +got):\n%s", diff)
@@ -234,7 +234,7 @@ func TestDetect(t *testing.T) {
 		{"drift and a rollout that nobody makes", detected, false, []string{"default storefront on prod-eu: 2 need attention"}},
 		{"the same again", detected, false, nil},
 		{"one was put right by hand", reportOf(appOf("storefront", planned(syncedDeployment("api")), adopted)), false, nil},
-		{"all was", reportOf(appOf("storefront", adopted)), false, []string{"default storefront on prod-eu: back in sync"}},
+		{"all was", reportOf(appOf("storefront", adopted)), false, []string{"default storefront on prod-eu: back in sync: 2 objects"}},
 	})
 	play(t, tokenConfig(), []run{
 		{"told", reportOf(appOf("storefront", planned(healedDeployment("web")))), false, []string{"default storefront on prod-eu: 1 needs attention"}},
@@ -295,7 +295,7 @@ func TestRoutes(t *testing.T) {
 	play(t, tokenConfig(), []run{
 		{"each route gets its own resources", report(routed("a"), routed("b", "payments")), false, both},
 		{"unchanged on both", report(routed("a"), routed("b", "payments")), false, nil},
-		{"one route is resolved", report(routed("a")), false, []string{"payments storefront on prod-eu: back in sync"}},
+		{"one route is resolved", report(routed("a")), false, []string{"payments storefront on prod-eu: back in sync: ConfigMap shop/b"}},
 		{"two routes for one resource", report(routed("c", "payments", "default")), false, both},
 	})
 	play(t, tokenConfig(), []run{
@@ -443,6 +443,29 @@ func TestEveryMessageNamesTheCluster(t *testing.T) {
 		messages, _ := Messages(report, nil, tokenConfig())
 		if got := messages[0].Title(); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
+		}
+	}
+}
+
+// TestResolvedIsBounded: a message names some of many, and counts all.
+func TestResolvedIsBounded(t *testing.T) {
+	resources := many(30, "")
+	told := toldOpen("storefront", resources...)
+	if text := told["storefront"][DefaultRoute]; text != parseLedger(text).String() {
+		t.Errorf("the ledger does not read what it wrote: %s", text)
+	}
+	// Half of them go one by one, in silence.
+	for left := 29; left >= 15; left-- {
+		var messages []Message
+		if messages, told = Messages(reportOf(appOf("storefront", resources[:left]...)), told, tokenConfig()); len(messages) > 0 {
+			t.Fatalf("%d messages with %d left", len(messages), left)
+		}
+	}
+	messages, _ := Messages(reportOf(appOf("storefront")), told, tokenConfig())
+	text := Text(messages[0])
+	for _, want := range []string{"back in sync: 30 objects", "ConfigMap shop/settings-000\n", "…and 20 more objects"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
 }

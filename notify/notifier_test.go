@@ -103,7 +103,7 @@ func TestNotify(t *testing.T) {
 			if _, err = w.Notify(t.Context(), reportOf(appOf("storefront")), again); err != nil {
 				t.Fatal(err)
 			}
-			want := []string{card, "C0DRIFT00001 ✅ storefront on prod-eu: back in sync"}
+			want := []string{card, "C0DRIFT00001 ✅ storefront on prod-eu: back in sync: ConfigMap shop/app"}
 			if diff := cmp.Diff(want, w.posted()); diff != "" {
 				t.Errorf("after the third run (-want +got):\n%s", diff)
 			}

@@ -17,6 +17,7 @@ const runErrors = ""
 // stage are left out: a broken Slack cannot be told through Slack.
 func (p *planner) errors() {
 	var now []string
+	texts := map[string]string{}
 	var fresh []drift.ReportError
 	known := 0
 	for _, e := range p.report.Errors {
@@ -25,6 +26,7 @@ func (p *planner) errors() {
 			continue // ours, or the same cause met twice
 		}
 		now = append(now, id)
+		texts[id] = errorText(e)
 		if _, told := p.before[runErrors][id]; told {
 			known++
 		} else {
@@ -40,12 +42,12 @@ func (p *planner) errors() {
 	case len(fresh) > 0:
 		message.card = errorsCard(p.report, fresh, known)
 		for _, id := range now {
-			message.tells = append(message.tells, telling{entry: entry{runErrors, id}, value: id})
+			message.tells = append(message.tells, telling{entry: entry{runErrors, id}, value: texts[id]})
 		}
 	case len(gone) > 0 && len(p.after[runErrors]) == 0:
-		message.Kind, message.card = KindResolved, errorsGoneCard(p.report, len(gone))
+		message.Kind, message.card = KindResolved, errorsGoneCard(p.report, p.before[runErrors], gone)
 		for _, id := range gone { // forgotten only once people know
-			write(p.after, entry{runErrors, id}, id)
+			write(p.after, entry{runErrors, id}, p.before[runErrors][id])
 			message.tells = append(message.tells, telling{entry: entry{runErrors, id}})
 		}
 	default:
@@ -78,6 +80,12 @@ func (p *planner) gone(now []string) (gone []string) {
 		}
 	}
 	return gone
+}
+
+// errorText is an error in few words, for the day on which it is gone.
+func errorText(e drift.ReportError) string {
+	text := strings.TrimPrefix(e.Message, e.File+": ")
+	return fact(strings.Join(nonEmpty(e.App, e.Stage, e.File, text), ": "))
 }
 
 func errorID(e drift.ReportError) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -156,10 +157,13 @@ func (s *session) getenv(name string) string {
 func errorsTold(state drift.RunState) map[string]string {
 	told := map[string]string{}
 	for fingerprint := range state.Errors {
-		told[fingerprint] = fingerprint
+		told[fingerprint] = cmp.Or(state.ErrorTexts[fingerprint], fingerprint)
 	}
 	return told
 }
+
+// errorTexts bounds the errors that are kept in words.
+const errorTexts = 40
 
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
@@ -173,7 +177,11 @@ func (s *session) saveRun(ctx context.Context, told drift.Told, section config.N
 			state.Notify = data
 		}
 	}
-	for fingerprint := range told[""] {
+	state.ErrorTexts = map[string]string{}
+	for _, fingerprint := range slices.Sorted(maps.Keys(told[""])) {
+		if len(state.ErrorTexts) < errorTexts {
+			state.ErrorTexts[fingerprint] = redactor.String(told[""][fingerprint])
+		}
 		if at, ok := s.told.Errors[fingerprint]; ok {
 			state.Errors[fingerprint] = at
 		} else {

@@ -184,4 +184,6 @@ type RunState struct {
 	Audited time.Time `json:"audited,omitzero"`
 	// Errors holds fingerprints of run-level errors already told.
 	Errors map[string]time.Time `json:"errors,omitempty"`
+	// ErrorTexts are a few of them in words, to name what is gone.
+	ErrorTexts map[string]string `json:"errorTexts,omitempty"`
 }
