@@ -77,6 +77,9 @@ func judge(resource drift.ReportResource) (finding, bool) {
 			return finding{}, false
 		}
 		f.class, f.verdict = attention, "alert only"
+		if resource.Waiting {
+			f.verdict = "waits for an approval"
+		}
 	case outcome == drift.Skipped.String():
 		f.class, f.verdict = attention, action+" held back"
 		if resource.Replace {

@@ -73,6 +73,9 @@ func TestCards(t *testing.T) {
 	replacedOne.Lost = []string{"cluster IP 10.96.0.7", "load balancer address 192.0.2.7"}
 	replaceHeld := replacedOne
 	replaceHeld.Name, replaceHeld.Outcome = "db", "skipped"
+	waiting := alertedConfigMap("app")
+	waiting.Waiting, waiting.Overruled, waiting.NotAsked = true, nil, []string{"billing", "payments"}
+	waiting.Reason = "waiting for approval: production wants a second pair of eyes"
 	first := manyApps(3)
 	for i := range first {
 		first[i].FirstRun = true
@@ -119,6 +122,7 @@ func TestCards(t *testing.T) {
 		{"replaced", "what is deleted and created again is news, and no quiet rollout", reportOf(appOf("storefront", replacedOne, replaceHeld)), nil, tokenConfig()},
 		{"detect", "what a run that detects was granted waits for somebody", reportOf(appOf("storefront", planned(prunedService("old")),
 			planned(healedDeployment("web")), planned(syncedDeployment("api")))), nil, tokenConfig()},
+		{"waiting", "what waits for an approval is no overruled grant, and areas that were not asked are named", reportOf(appOf("storefront", waiting)), nil, tokenConfig()},
 		{"resolved", "back in sync is short", reportOf(appOf("storefront")), toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
 		{"resolved-many", "several are named, and what policy ignores now is said to be", reportOf(appOf("storefront", ignoredDeployment("web"))),
 			drift.Told{"storefront": {DefaultRoute: func() string {

@@ -189,6 +189,9 @@ func whyLines(r drift.ReportResource, once *sentences) []line {
 	}
 	lines = append(lines, ruleLines("rule", r.Rules, once)...)
 	lines = append(lines, ruleLines("overruled", r.Overruled, once)...)
+	if len(r.NotAsked) > 0 {
+		lines = append(lines, words(prose("not asked, since they do not speak for it: "+strings.Join(r.NotAsked, ", "))))
+	}
 	if r.Approval != "" {
 		lines = append(lines, strongly("waits for approval "+prose(r.Approval)))
 	}

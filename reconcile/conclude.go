@@ -74,7 +74,8 @@ func (r Reconciler) explained(request Request, a app) []Explained {
 	var found []Explained
 	for _, result := range a.results {
 		if request.Explain(result.Step.Change.ID) {
-			found = append(found, Explained{Step: result.Step, Result: result, Input: court.input(a, result.Step)})
+			found = append(found, Explained{Step: result.Step, Result: result, Input: court.input(a, result.Step),
+				Asked: asked(result.Step.Change, court.facts(a, result.Step))})
 		}
 	}
 	return found

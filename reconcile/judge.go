@@ -237,6 +237,7 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 	facts := c.facts(a, step)
 	var verdict drift.Verdict
 	if asked(step.Change, facts) {
+		step.NotAsked = c.Policies.NotAsked(step.Change.ID.Namespace)
 		if err := a.silenced.among(c.Policies.Speakers(step.Change.ID.Namespace)); err != nil {
 			step.Decision = drift.Decide(step.Change, drift.Verdict{Err: err}, facts)
 			return step

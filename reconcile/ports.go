@@ -70,6 +70,8 @@ type Policies interface {
 	// Speakers are the areas in whose scope the objects of a namespace lie; only
 	// these are asked about one.
 	Speakers(namespace string) []string
+	// NotAsked are the other areas that define a verb.
+	NotAsked(namespace string) []string
 	IgnoreFields(ctx context.Context, input drift.Input) ([]drift.Reason, error)
 	Evaluate(ctx context.Context, input drift.Input) drift.Verdict
 }

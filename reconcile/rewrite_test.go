@@ -233,7 +233,7 @@ func TestWritesInVainEnd(t *testing.T) {
 	tape := s.record()
 	r := s.run()
 	r.expect("the fourth time", "ConfigMap settings: modified/git alert-only skipped")
-	if got := r.of("ConfigMap settings").Reason; got != "applied 3 times within 24 hours from the same manifest, and the cluster does not keep what Git says" {
+	if got := r.of("ConfigMap settings").Reason; got != "applied 3 times within 24 hours from the same manifest, and the cluster does not keep data.mode as Git says" {
 		t.Errorf("the reason is %q", got)
 	}
 	for _, line := range tape.wrote {
@@ -265,7 +265,7 @@ func TestHealsInVainEnd(t *testing.T) {
 	}
 	r := s.run()
 	r.expect("the fourth time", "ConfigMap settings: modified/live alert-only skipped")
-	if got := r.of("ConfigMap settings").Reason; got != "put back 3 times within 24 hours: something else keeps changing it" {
+	if got := r.of("ConfigMap settings").Reason; got != "put back 3 times within 24 hours: something else keeps changing data.mode" {
 		t.Errorf("the reason is %q", got)
 	}
 }

@@ -87,6 +87,8 @@ type Explained struct {
 	Step   drift.Step
 	Result drift.Result
 	Input  drift.Input
+	// Asked says that policies had a say.
+	Asked bool
 }
 
 // Do runs every stage. Whatever goes wrong with one app or one object is in the

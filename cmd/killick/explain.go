@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
-	"github.com/killick-dev/killick/internal/report"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -18,8 +19,10 @@ func explainCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain KIND/NAME", Short: "Show how one object was compared and decided, rule by rule",
 		Long: `Show how one object was compared and decided: its differences, the decision, and
-for each policy rule whether it spoke and, if not, at which line it stopped.
-Nothing is written. KIND is a kind such as Deployment or Certificate.cert-manager.io.`,
+for each policy rule whether it spoke and, if not, at which line it stopped. Of an
+object that is in sync it says how that is known. Areas that do not speak for the
+object are marked: a run does not ask them. Nothing is written. KIND is a kind
+such as Deployment or Certificate.cert-manager.io.`,
 		Example: "  killick explain Deployment/web -n storefront",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +40,7 @@ Nothing is written. KIND is a kind such as Deployment or Certificate.cert-manage
 	settings.AddSourceFlags(cmd.Flags())
 	settings.AddClusterFlags(cmd.Flags())
 	settings.AddFilterFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&settings.NoColor, "no-color", false, "no colours, also on a terminal")
+	settings.AddOutputFlags(cmd.Flags())
 	return cmd
 }
 
@@ -53,8 +56,8 @@ func (s *session) explain(ctx context.Context, kind, name string) error {
 	return err
 }
 
-// showExplained prints the selected objects' part of the report and the story of
-// every rule.
+// showExplained prints the selected objects' part of the report, each object with the story
+// of every rule where policies had a say.
 func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, redactor drift.Redactor, asked string) error {
 	if len(outcome.Explained) == 0 {
 		if outcome.Report.Run.ExitCode != reconcile.ExitOK {
@@ -64,42 +67,61 @@ func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, 
 			Hint: "the name is case-sensitive; -n names the namespace, killick plan lists what differs",
 			Err:  fmt.Errorf("no app wants or owns %s", asked)}}
 	}
-	part := onlyExplained(outcome)
-	if err := report.Write(s.out, redactor.Report(part), report.Options{Color: s.colored(), Width: s.width, ASCII: s.ascii(), Excerpt: true}); err != nil {
-		return err
-	}
-	for i, explained := range outcome.Explained {
-		if i > 0 {
-			fmt.Fprintln(s.out)
+	stories := map[string]string{}
+	for _, explained := range outcome.Explained {
+		if !explained.Asked {
+			continue
 		}
 		story, err := s.policies.Explain(ctx, explained.Input)
 		if err != nil {
 			return &exit{code: reconcile.ExitPartial, cause: err, hide: redactor}
 		}
-		if _, err := fmt.Fprint(s.out, redactor.String(story)); err != nil {
-			return err
-		}
+		stories[explained.Step.App+" "+explained.Step.Change.ID.String()] = story
 	}
-	return code(outcome.Report.Run.ExitCode)
+	return s.printPart(onlyExplained(outcome, stories), redactor)
 }
 
-// onlyExplained is the report with just the selected objects.
-func onlyExplained(outcome reconcile.Outcome) drift.Report {
+// onlyExplained is the report with just the selected objects, in sync or not.
+func onlyExplained(outcome reconcile.Outcome, stories map[string]string) drift.Report {
 	part := outcome.Report
 	part.Apps = nil
 	for _, app := range outcome.Report.Apps {
-		var results []drift.Result
+		results := map[drift.ID]drift.Result{}
 		for _, explained := range outcome.Explained {
 			if explained.Step.App == app.Name {
-				results = append(results, explained.Result)
+				results[explained.Step.Change.ID] = explained.Result
 			}
 		}
 		if len(results) == 0 {
 			continue
 		}
-		some := drift.ReportOfApp(drift.AppOutcome{App: drift.App{Name: app.Name, Path: app.Path}, Results: results, Complete: app.Complete})
+		some := drift.ReportOfApp(drift.AppOutcome{App: drift.App{Name: app.Name, Path: app.Path}, All: true,
+			Results: slices.Collect(maps.Values(results)), Complete: app.Complete})
 		some.Revision, some.Renderer, some.Health = app.Revision, app.Renderer, app.Health
+		for i, resource := range some.Resources {
+			result := results[resource.ID()]
+			some.Resources[i].Explanation = stories[app.Name+" "+resource.ID().String()]
+			if change := result.Step.Change; change.Type == drift.InSync && result.Outcome == drift.Skipped && change.Ownership.Tracked {
+				some.Resources[i].Reason = whyInSync(result.Step)
+			}
+		}
 		part.Apps = append(part.Apps, some)
 	}
 	return part
+}
+
+// whyInSync says how it is known that nothing differs, and why no rule is shown.
+func whyInSync(step drift.Step) string {
+	how := map[drift.Prediction]string{
+		drift.ByMemo:   "nobody has written it since a run last found it as Git says",
+		drift.ByProof:  "the record of Killick's own last apply on the object shows that another would change nothing",
+		drift.ByDryRun: "the API server was asked what an apply would change, and nothing would",
+	}[step.Observation.Prediction]
+	switch {
+	case how == "" && step.Observation.State == drift.Absent:
+		how = "it finished, and its TTL removed it"
+	case how == "":
+		how = "nothing that Git names differs"
+	}
+	return how + "; there is nothing to decide, so that no policy is asked"
 }

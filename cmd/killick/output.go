@@ -18,6 +18,15 @@ func newProgress(w world) *report.Progress { return report.NewProgress(w.err, w.
 // text goes to standard output. The exit code is the report's own, unless a view
 // could not be written.
 func (s *session) print(full drift.Report, redactor drift.Redactor) error {
+	return s.printViews(full, redactor, report.Options{})
+}
+
+// printPart is print for a part of a report, whose totals would mislead.
+func (s *session) printPart(part drift.Report, redactor drift.Redactor) error {
+	return s.printViews(part, redactor, report.Options{Excerpt: true})
+}
+
+func (s *session) printViews(full drift.Report, redactor drift.Redactor, options report.Options) error {
 	clean := redactor.Report(full)
 	outputs := s.settings.Output
 	if len(outputs) == 0 {
@@ -32,11 +41,11 @@ func (s *session) print(full drift.Report, redactor drift.Redactor) error {
 			continue
 		}
 		if toFile {
-			failures = append(failures, writeFile(file, clean, format))
+			failures = append(failures, writeFile(file, clean, report.Options{Format: format, Excerpt: options.Excerpt}))
 			continue
 		}
 		failures = append(failures, report.Write(s.out, clean, report.Options{
-			Format: format, Color: s.colored(), Width: s.width, ASCII: s.ascii(),
+			Format: format, Color: s.colored(), Width: s.width, ASCII: s.ascii(), Excerpt: options.Excerpt,
 		}))
 	}
 	if err := errors.Join(failures...); err != nil {
@@ -49,13 +58,13 @@ func (s *session) print(full drift.Report, redactor drift.Redactor) error {
 	return code(clean.Run.ExitCode)
 }
 
-func writeFile(name string, r drift.Report, format report.Format) error {
+func writeFile(name string, r drift.Report, options report.Options) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // the explicit Close below tells
-	if err := report.Write(io.Writer(file), r, report.Options{Format: format}); err != nil {
+	if err := report.Write(io.Writer(file), r, options); err != nil {
 		return err
 	}
 	return file.Close()

@@ -118,6 +118,8 @@ type AppOutcome struct {
 	Withheld []Withheld
 	State    AppState
 	Now      time.Time
+	// All lists what is in sync as well.
+	All bool
 }
 
 // ReportOfApp turns one app's results into its part of the report. Counts cover
@@ -143,7 +145,7 @@ func ReportOfApp(outcome AppOutcome) ReportApp {
 	regrouped := regrouped(outcome.Results)
 	for _, result := range outcome.Results {
 		count(&report.Counts, result)
-		if reported(result) {
+		if reported(result) || outcome.All {
 			resource := reportResource(result, outcome.State)
 			if group, ok := regrouped[resource.ID()]; ok {
 				resource.Findings = append(slices.Clone(resource.Findings), saysRegrouped(group))
@@ -230,6 +232,9 @@ func count(counts *ReportCounts, result Result) {
 		counts.Ignored++
 	case action == AlertOnly:
 		counts.Alerted++
+		if result.Step.Decision.Waits {
+			counts.Waiting++
+		}
 	case result.Outcome == Applied && result.Step.Decision.Replace:
 		counts.Replaced++
 	case result.Outcome == Applied && action == Sync:
@@ -250,9 +255,9 @@ func reportResource(result Result, state AppState) ReportResource {
 		Drift: change.Type.String(), Cause: change.Cause.String(),
 		Action: decision.Action.String(), Outcome: result.Outcome.String(), Reason: decision.Reason,
 		Rules: reportRules(decision.Because), Overruled: reportRules(decision.Overruled),
-		Fields: reportFields(change.Fields), Findings: change.Findings, Refused: step.Refused,
+		Fields: reportFields(change.Fields), Findings: change.Findings, Refused: step.Refused, NotAsked: step.NotAsked,
 		Origin: step.Object.Origin, Health: result.Health.Status, HealthReason: result.Health.Reason,
-		Severity: decision.Severity, Routes: decision.Routes, Approval: decision.Approval,
+		Severity: decision.Severity, Routes: decision.Routes, Approval: decision.Approval, Waiting: decision.Waits,
 	}
 	if resource.Replace = decision.Replace && decision.Action.Writes(); resource.Replace {
 		resource.Lost = Lost(change.ID, step.Observation.Live, step.Object.Unpack().Manifest)

@@ -40,7 +40,7 @@ type Facts struct {
 // before policy, and whatever is not granted is alert-only.
 func Decide(change Change, verdict Verdict, facts Facts) Decision {
 	if reason := guarded(change, verdict, facts); reason != "" {
-		return Decision{Reason: reason, Overruled: grants(verdict), Severity: severityOf(verdict),
+		return Decision{Reason: reason, Hint: hintGuarded(change, facts), Overruled: applying(grants(verdict), change), Severity: severityOf(verdict),
 			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err, Contested: len(facts.Contested) > 0}
 	}
 	movable := leaving(change, isUnsure)
@@ -49,7 +49,7 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 	}
 	movable = goesOn(movable)
 	decision := combine(movable, verdict)
-	decision.Overruled = overruled(verdict, decision)
+	decision.Overruled = applying(overruled(verdict, decision), movable)
 	decision.Severity, decision.Routes = severityOf(verdict), routesOf(verdict)
 	if decision.Action.Writes() {
 		decision = narrowed(decision, movable, verdict)
@@ -75,13 +75,75 @@ func guarded(change Change, verdict Verdict, facts Facts) string {
 	case facts.Suspended != "":
 		return "suspended: " + facts.Suspended
 	case facts.Healed24h >= healsPerDay && change.Cause&CauseLive != 0:
-		return fmt.Sprintf("put back %d times within 24 hours: something else keeps changing it", facts.Healed24h)
+		return fmt.Sprintf("put back %d times within 24 hours: something else keeps changing %s", facts.Healed24h, contested(change, CauseLive))
 	case facts.Applied24h >= appliesPerDay && change.Cause&CauseGit != 0:
-		return fmt.Sprintf("applied %d times within 24 hours from the same manifest, and the cluster does not keep what Git says", facts.Applied24h)
+		return fmt.Sprintf("applied %d times within 24 hours from the same manifest, and the cluster does not keep %s as Git says", facts.Applied24h, contested(change, CauseGit))
 	case change.Terminating:
 		return "is being deleted"
 	}
 	return ""
+}
+
+// contested names the fields that keep being changed, and by which field managers.
+func contested(change Change, cause Cause) string {
+	const named = 3
+	var paths, managers []string
+	for _, field := range change.Fields {
+		if field.Cause&cause == 0 {
+			continue
+		}
+		paths = append(paths, field.Path.String())
+		if field.Manager != "" && field.ManagerClass != ClassSelf && !slices.Contains(managers, field.Manager) {
+			managers = append(managers, field.Manager)
+		}
+	}
+	if len(paths) == 0 {
+		return "it"
+	}
+	if more := len(paths) - named; more > 0 {
+		paths = append(paths[:named], fmt.Sprintf("%d more fields", more))
+	}
+	text := strings.Join(paths, ", ")
+	if len(managers) > 0 {
+		slices.Sort(managers)
+		text += " (field manager " + strings.Join(managers, ", ") + ")"
+	}
+	return text
+}
+
+// hintGuarded is what a person can do where the object and Git do not come to rest.
+func hintGuarded(change Change, facts Facts) string {
+	fought := facts.Healed24h >= healsPerDay && change.Cause&CauseLive != 0
+	if change.Type != Modified || change.Terminating || !fought && (facts.Applied24h < appliesPerDay || change.Cause&CauseGit == 0) {
+		return ""
+	}
+	const remedy = "find out who writes these fields and stop it there, or leave them to it: take them out of Git, or name them in ignore_fields"
+	if fought {
+		return remedy + "; Killick puts them back again once fewer than three times lie in the last 24 hours"
+	}
+	return "an admission webhook, a default or the CRD's schema changes or drops them on every write: write to Git what the cluster keeps, or name the fields in ignore_fields"
+}
+
+// applying are the grants that say something about this change at all: that somebody may
+// prune is not overruled by an object that is not to go.
+func applying(reasons []Reason, change Change) []Reason {
+	untracked := change.Type != Missing && change.Type != Extra && !change.Ownership.Tracked
+	immutable := len(change.Immutable) > 0 || slices.ContainsFunc(change.Fields, isFixed)
+	return slices.DeleteFunc(slices.Clone(reasons), func(reason Reason) bool {
+		switch reason.Verb {
+		case VerbPrune:
+			return change.Type != Extra
+		case VerbHeal:
+			return change.Type == Extra || change.Cause&CauseLive == 0
+		case VerbSync:
+			return change.Type == Extra || change.Cause&CauseGit == 0 && (!untracked || change.Type != InSync)
+		case VerbAdopt:
+			return !untracked
+		case VerbReplace:
+			return !immutable
+		}
+		return false
+	})
 }
 
 // combine is the table proper.
@@ -182,11 +244,16 @@ func narrowed(d Decision, change Change, verdict Verdict) Decision {
 		return withhold(refused)
 	}
 	if verdict.Has(VerbRequireApproval) {
-		d.Because = append(d.Because, verdict.Reasons[VerbRequireApproval]...)
-		return withhold("waiting for approval: " + firstText(verdict.Reasons[VerbRequireApproval]))
+		// Its grants are not overruled: they wait.
+		return Decision{Reason: "waiting for approval: " + firstText(verdict.Reasons[VerbRequireApproval]), Hint: ApprovalsNotYet,
+			Because: append(slices.Clone(d.Because), verdict.Reasons[VerbRequireApproval]...), Overruled: d.Overruled,
+			Severity: d.Severity, Routes: d.Routes, Approval: d.Approval, Waits: true}
 	}
 	return d
 }
+
+// ApprovalsNotYet is what is said wherever a policy asks for an approval.
+const ApprovalsNotYet = "approvals cannot be given in this version: make the change by hand, or take require_approval away for it in policy"
 
 // refusedOutright is why the API server would refuse the write whatever Killick
 // does: forbidden, denied by admission, or invalid. An object can be invalid only

@@ -111,7 +111,7 @@ func TestDecideTable(t *testing.T) {
 		{name: "put back three times, both moved", row: "the live part would be put back again", change: changed(CauseBoth), verdict: grantsAll, facts: Facts{Healed24h: 4}, want: AlertOnly, reason: "put back 4 times"},
 		{name: "put back three times, gone again", row: "a missing object is put back, too", change: missingChange(CauseLive), verdict: grantsAll, facts: Facts{Healed24h: 3}, want: AlertOnly, reason: "put back"},
 		{name: "put back three times, Git moved", row: "a rollout puts nothing back, and may be what ends the fight", change: changed(CauseGit), verdict: grantsAll, facts: Facts{Healed24h: 3}, want: Sync, granted: 1},
-		{name: "applied in vain three times", row: "the same manifest a fourth time changes nothing", change: changed(CauseGit), verdict: grantsAll, facts: Facts{Applied24h: 3}, want: AlertOnly, reason: "applied 3 times within 24 hours from the same manifest, and the cluster does not keep what Git says"},
+		{name: "applied in vain three times", row: "the same manifest a fourth time changes nothing", change: changed(CauseGit), verdict: grantsAll, facts: Facts{Applied24h: 3}, want: AlertOnly, reason: "applied 3 times within 24 hours from the same manifest, and the cluster does not keep data.git as Git says"},
 		{name: "applied in vain three times, both moved", row: "the part of Git's would be applied again", change: changed(CauseBoth), verdict: grantsAll, facts: Facts{Applied24h: 5}, want: AlertOnly, reason: "applied 5 times"},
 		{name: "applied in vain three times, the cluster moved", row: "heals are counted by themselves", change: changed(CauseLive), verdict: grantsAll, facts: Facts{Applied24h: 3}, want: Heal, granted: 1},
 		{name: "applied in vain twice", row: "the third time is allowed", change: changed(CauseGit), verdict: grantsAll, facts: Facts{Applied24h: 2}, want: Sync, granted: 1},
@@ -297,6 +297,48 @@ func verbsOf(reasons []Reason) []Verb {
 	return verbs
 }
 
+// TestDecideFight: what something else keeps changing is named, with who does it and what
+// can be done.
+func TestDecideFight(t *testing.T) {
+	t.Parallel()
+	fight := changed(CauseLive)
+	fight.Fields = []FieldChange{
+		{Path: Path{"spec", "replicas"}, Op: OpReplace, Cause: CauseLive, Manager: "tuner", ManagerClass: ClassUnknown},
+		{Path: Path{"spec", "paused"}, Op: OpReplace, Cause: CauseLive, Manager: "tuner", ManagerClass: ClassUnknown},
+		{Path: Path{"spec", "image"}, Op: OpReplace, Cause: CauseGit, Manager: FieldManager, ManagerClass: ClassSelf},
+	}
+	fight.Cause = CauseBoth
+	for _, c := range []struct {
+		reason, says, hint string
+		facts              Facts
+	}{
+		{"put back in vain", "something else keeps changing spec.replicas, spec.paused (field manager tuner)", "ignore_fields", Facts{Healed24h: 3}},
+		{"applied in vain", "does not keep spec.image as Git says", "admission webhook", Facts{Applied24h: 3}},
+		{"another guard", "suspended: x", "", Facts{Suspended: "x"}},
+	} {
+		got := Decide(fight, granting(VerbSync, VerbHeal), c.facts)
+		if !strings.Contains(got.Reason, c.says) || (got.Hint != "") != (c.hint != "") || !strings.Contains(got.Hint, c.hint) {
+			t.Errorf("%s: %q, hint %q", c.reason, got.Reason, got.Hint)
+		}
+	}
+}
+
+// TestDecideWaits: what is granted and waits for a person is not overruled.
+func TestDecideWaits(t *testing.T) {
+	t.Parallel()
+	got := Decide(changed(CauseLive), granting(VerbHeal, VerbRequireApproval), Facts{})
+	if got.Action != AlertOnly || !got.Waits || len(got.Overruled) > 0 || got.Hint != ApprovalsNotYet {
+		t.Errorf("%+v", got)
+	}
+	if diff := cmp.Diff([]Verb{VerbHeal, VerbRequireApproval}, verbsOf(got.Because)); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	app := ReportOfApp(AppOutcome{Results: []Result{{Step: Step{Change: changed(CauseLive), Decision: got}}}})
+	if app.Counts.Waiting != 1 || app.Counts.Alerted != 1 || !app.Resources[0].Waiting {
+		t.Errorf("%+v, waiting %t", app.Counts, app.Resources[0].Waiting)
+	}
+}
+
 // What was given and did not prevail is told, with its rule.
 func TestDecideOverruled(t *testing.T) {
 	t.Parallel()
@@ -311,8 +353,11 @@ func TestDecideOverruled(t *testing.T) {
 		{"alert_only over ignore", "silence is overruled", changed(CauseLive), granting(VerbIgnore, VerbAlertOnly), Facts{}, []Verb{VerbIgnore}},
 		{"ignore over heal", "the grant is overruled", changed(CauseLive), granting(VerbHeal, VerbIgnore), Facts{}, []Verb{VerbHeal}},
 		{"ignore of a rollout", "ignore is overruled, and sync with it", changed(CauseGit), granting(VerbSync, VerbIgnore), Facts{}, []Verb{VerbSync, VerbIgnore}},
-		{"suspension over everything", "a guard overrules all grants", changed(CauseLive), granting(VerbSync, VerbHeal), Facts{Suspended: "x"}, []Verb{VerbSync, VerbHeal}},
-		{"approval over heal", "the grant waits", changed(CauseLive), granting(VerbHeal, VerbRequireApproval), Facts{}, []Verb{VerbHeal, VerbRequireApproval}},
+		{"suspension over everything", "a guard overrules all grants that apply", changed(CauseLive), granting(VerbHeal, VerbIgnore, VerbSync, VerbPrune, VerbAdopt, VerbReplace), Facts{Suspended: "x"}, []Verb{VerbHeal, VerbIgnore}},
+		{"suspension over a rollout", "a guard overrules all grants that apply", changed(CauseGit), granting(VerbHeal, VerbSync, VerbPrune), Facts{Suspended: "x"}, []Verb{VerbSync}},
+		{"a guard over a deletion", "only prune would have said something", Change{Type: Extra, Cause: CauseGit}, granting(VerbHeal, VerbSync, VerbPrune, VerbReplace), Facts{Suspended: "x"}, []Verb{VerbPrune}},
+		{"is being deleted", "nothing but heal would have said something", but(changed(CauseLive), func(c *Change) { c.Terminating = true }), granting(VerbHeal, VerbSync, VerbPrune, VerbAdopt), Facts{}, []Verb{VerbHeal}},
+		{"approval over heal", "the grant waits, and is not overruled", changed(CauseLive), granting(VerbHeal, VerbRequireApproval), Facts{}, nil},
 		{"nothing", "a grant that was followed is not overruled", changed(CauseLive), granting(VerbHeal), Facts{}, nil},
 		{"another type's grant", "prune is not overruled by an object that is not extra", changed(CauseLive), granting(VerbHeal, VerbPrune), Facts{}, nil},
 		{"in sync", "nothing was decided", Change{Type: InSync, Ownership: Ownership{Tracked: true}}, granting(VerbHeal), Facts{}, nil},

@@ -85,6 +85,8 @@ type Decision struct {
 	// Contested says that more than one app wants the object: each of them tells it, also
 	// the one at which it is in sync.
 	Contested bool
+	// Waits says that everything is granted and a person is to approve it first.
+	Waits bool
 	// Failed says that deciding itself failed; nothing of the app is pruned.
 	Failed bool
 	// Err is why, where Failed.
@@ -118,6 +120,8 @@ type Step struct {
 	Decision    Decision
 	// Refused lists guard refusals in words, each with its rule number.
 	Refused []string
+	// NotAsked are the areas that have a say and do not speak for this object.
+	NotAsked []string
 }
 
 // Result is what became of one step.

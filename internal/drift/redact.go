@@ -314,7 +314,7 @@ func (r Redactor) resource(resource ReportResource) ReportResource {
 	resource.Rules, resource.Overruled = r.rules(resource.Rules), r.rules(resource.Overruled)
 	resource.Fields, resource.Ignored = r.fields(resource.Fields), r.fields(resource.Ignored)
 	resource.Findings, resource.Refused = r.texts(resource.Findings), r.texts(resource.Refused)
-	resource.Lost = r.texts(resource.Lost)
+	resource.Lost, resource.Explanation = r.texts(resource.Lost), r.String(resource.Explanation)
 	return resource
 }
 

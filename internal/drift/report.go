@@ -149,6 +149,7 @@ type ReportCounts struct {
 	Replaced int `json:"replaced"` // deleted and created again; not among synced and healed
 	Pruned   int `json:"pruned"`
 	Alerted  int `json:"alerted"`
+	Waiting  int `json:"waiting"` // of the alerted: what waits for an approval
 	Ignored  int `json:"ignored"`
 	Failed   int `json:"failed"`
 }
@@ -171,12 +172,15 @@ type ReportResource struct {
 	Lost   []string `json:"lost,omitempty"`
 	Reason string   `json:"reason"`
 
-	Rules     []ReportRule  `json:"rules"`
-	Overruled []ReportRule  `json:"overruled"`
-	Fields    []ReportField `json:"fields"`
-	Ignored   []ReportField `json:"ignoredFields,omitempty"`
-	Findings  []string      `json:"findings,omitempty"`
-	Refused   []string      `json:"refused,omitempty"`
+	Rules     []ReportRule `json:"rules"`
+	Overruled []ReportRule `json:"overruled"`
+	// NotAsked are the policy areas in whose scope the object does not lie: what they would
+	// say, a veto included, is not known.
+	NotAsked []string      `json:"notAsked,omitempty"`
+	Fields   []ReportField `json:"fields"`
+	Ignored  []ReportField `json:"ignoredFields,omitempty"`
+	Findings []string      `json:"findings,omitempty"`
+	Refused  []string      `json:"refused,omitempty"`
 
 	Origin       Origin       `json:"origin"`
 	Health       HealthStatus `json:"health"`
@@ -185,8 +189,11 @@ type ReportResource struct {
 	Routes       []string     `json:"routes,omitempty"`
 	FirstSeen    *time.Time   `json:"firstSeen,omitempty"`
 	Approval     string       `json:"approval"`
+	Waiting      bool         `json:"waiting,omitempty"` // policy grants the action once a person has approved it
 	Error        string       `json:"error"`
 	Hint         string       `json:"hint,omitempty"` // what to do about the error
+	// Explanation is, in what killick explain prints, what became of every policy rule.
+	Explanation string `json:"explanation,omitempty"`
 }
 
 // ReportRule is one policy rule that spoke.

@@ -19,6 +19,7 @@ func Check(sources []Source, options Options) []Finding {
 			"data files are not read")
 	}
 	found.checkFormat(set)
+	found.checkApprovals(set)
 	if !found.failed() {
 		found.checkStrict(set)
 		found.checkTests(set)

@@ -119,6 +119,19 @@ func (e *Engine) Speakers(namespace string) []string {
 	return names
 }
 
+// NotAsked are the areas that define a verb and are not asked about the objects of a
+// namespace, sorted.
+func (e *Engine) NotAsked(namespace string) []string {
+	var names []string
+	for _, s := range e.areas {
+		if !s.scope.covers(namespace) && len(s.all.verbs) > 0 {
+			names = append(names, s.area)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // IgnoreFields asks which fields of the object are to be left out of the
 // comparison. The input holds all changes.
 func (e *Engine) IgnoreFields(ctx context.Context, input drift.Input) ([]drift.Reason, error) {

@@ -40,7 +40,7 @@ func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error)
 			return "", &drift.Problem{Stage: "policy", Err: err}
 		}
 		asked += len(q.verbs)
-		if len(q.verbs) == 0 || !area.scope.covers(input.Resource.Namespace) {
+		if len(q.verbs) == 0 {
 			continue
 		}
 		// Without the index and early exit every rule is tried and shown, which
@@ -49,6 +49,12 @@ func (e *Engine) Explain(ctx context.Context, input drift.Input) (string, error)
 		patient.options.Steps *= 10
 		_, err = patient.evaluate(ctx, q, value, rego.EvalQueryTracer(story), rego.EvalRuleIndexing(false),
 			rego.EvalEarlyExit(false), rego.EvalPrintHook(topdown.NewPrintHook(&printed)))
+		own := area.scope.covers(input.Resource.Namespace)
+		if err != nil && !own && ctx.Err() == nil && !errors.Is(err, drift.ErrRunaway) {
+			// A run does not ask it, so that it fails nothing there.
+			fmt.Fprintf(&out, "not its area, so that a run does not ask it: %s fails: %v\n", area.area, err)
+			continue
+		}
 		failed = append(failed, err)
 		if errors.Is(err, drift.ErrRunaway) || err != nil && ctx.Err() != nil {
 			// The evaluation may still run, and write into story and printed.
@@ -154,7 +160,7 @@ func (s *story) ruleEvent(event topdown.Event, rule *ast.Rule) {
 func (s *story) tellVerb(rule *ast.Rule, speaks bool) {
 	at, tried := place(rule.Location), s.rules[rule]
 	if !speaks {
-		fmt.Fprintf(s.out, "  -    %s  not asked: the area does not speak for this object\n", at)
+		fmt.Fprintf(s.out, "  -    %s  not its area: a run does not ask it; it would %s\n", at, s.wouldSay(tried))
 		return
 	}
 	if tried == nil {
@@ -168,6 +174,17 @@ func (s *story) tellVerb(rule *ast.Rule, speaks bool) {
 		fmt.Fprintf(s.out, "  no   %s  stopped at line %d: %s\n", at, tried.row, s.set.line(rule.Location.File, tried.row))
 		s.tellWhy(rule.Location.File, tried.row, "       ", map[*ast.Rule]bool{rule: true})
 	}
+}
+
+// wouldSay is what a rule answers that a run does not ask.
+func (s *story) wouldSay(tried *attempt) string {
+	switch {
+	case tried == nil:
+		return "not be reached"
+	case len(tried.gave) == 0:
+		return fmt.Sprintf("say nothing, stopped at line %d", tried.row)
+	}
+	return "say " + strings.Join(tried.gave, ", ")
 }
 
 // tellWhy writes the values of the input that a line names and, for helper

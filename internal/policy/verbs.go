@@ -126,3 +126,17 @@ func usedRules(compiler *ast.Compiler) map[string]bool {
 }
 
 func rulePath(rule *ast.Rule) string { return rule.Ref().GroundPrefix().String() }
+
+// checkApprovals warns of what nobody can grant in this version.
+func (ps *problems) checkApprovals(s *set) {
+	for _, m := range s.modules {
+		if m.parsed == nil {
+			continue
+		}
+		for _, rule := range m.parsed.Rules {
+			if drift.Verb(ruleName(rule.Head)) == drift.VerbRequireApproval {
+				ps.warn(rule.Location.File, rule.Location.Row, drift.ApprovalsNotYet, "require_approval: what it asks an approval for is alert-only")
+			}
+		}
+	}
+}

@@ -153,7 +153,7 @@ func canonicalResource(resource drift.ReportResource) drift.ReportResource {
 	resource.Findings = optional(resource.Findings)
 	resource.Refused = optional(resource.Refused)
 	resource.Routes = optional(resource.Routes)
-	resource.Lost = optional(resource.Lost)
+	resource.Lost, resource.NotAsked = optional(resource.Lost), optional(resource.NotAsked)
 	resource.FirstSeen = utcPointer(resource.FirstSeen)
 	return resource
 }

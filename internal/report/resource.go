@@ -88,6 +88,8 @@ func (p *printer) symbol(r drift.ReportResource) (string, style) {
 		return "?", red
 	case r.Action == alertOnly || heldBack(r):
 		return "!", yellow
+	case r.Drift == inSync && r.Outcome == skipped:
+		return "=", green
 	case r.Action == ignored:
 		return p.glyphs.separator, dim
 	case r.Action == pruned:
@@ -127,6 +129,12 @@ func (p *printer) actionWords(r drift.ReportResource) string {
 	action := r.Action
 	if r.Replace {
 		action = drift.Replaced
+	}
+	if r.Drift == inSync && r.Action == ignored {
+		return "nothing to do"
+	}
+	if r.Waiting {
+		return "waits for an approval"
 	}
 	if p.detect && r.Outcome == planned {
 		return "would " + action
@@ -184,6 +192,9 @@ func (p *printer) details(r drift.ReportResource) {
 	p.fields(r.Fields)
 	p.ignoredFields(r.Ignored)
 	p.rules("overruled", r.Overruled, "")
+	if len(r.NotAsked) > 0 {
+		p.note("not asked", "policy areas that do not speak for this object: "+strings.Join(r.NotAsked, ", "), plain)
+	}
 	for _, refusal := range r.Refused {
 		p.note("refused", refusal, yellow)
 	}

@@ -173,6 +173,7 @@ func alertedResource() drift.ReportResource {
 		Rules: []drift.ReportRule{{Verb: "alert_only", Reason: "a deleted network policy wants a human",
 			Rule: "policies/drift/security/net.rego:31", Ref: "https://runbooks.example.com/net"}},
 		Overruled: rules(drift.VerbHeal, "the shop puts everything back", "policies/drift/shop/shop.rego:19"),
+		NotAsked:  []string{"billing", "payments"},
 		Findings:  []string{"it had been there in the run before"},
 		Approval:  "5f0c4f7f1c2b4d0e8a9b6c7d8e9f0a1b",
 	}
@@ -231,6 +232,10 @@ func planReport() drift.Report {
 	report := frame("plan", 1)
 	resource := healedResource()
 	resource.Outcome = "planned"
+	waits := healedResource()
+	waits.Name, waits.Action, waits.Outcome, waits.Waiting, waits.Reason = "api", "alert-only", "skipped", true, "waiting for approval: production wants a second pair of eyes"
+	waits.Hint = drift.ApprovalsNotYet
+	waits.Rules = append(waits.Rules, rules(drift.VerbRequireApproval, "production wants a second pair of eyes", "policies/drift/shop/shop.rego:70")...)
 	again := replacedResource()
 	again.Outcome = "planned"
 	held := replacedResource()
@@ -238,8 +243,8 @@ func planReport() drift.Report {
 	report.Apps = []drift.ReportApp{{
 		Name: "storefront", Path: "apps/storefront/overlays/prod", Renderer: drift.RendererKustomize, Complete: true,
 		Revision: revision(), Health: drift.HealthCurrent,
-		Counts:    drift.ReportCounts{InSync: 41, Modified: 3},
-		Resources: []drift.ReportResource{resource, again, held},
+		Counts:    drift.ReportCounts{InSync: 41, Modified: 4, Alerted: 1, Waiting: 1},
+		Resources: []drift.ReportResource{resource, again, held, waits},
 	}}
 	return report
 }

@@ -69,6 +69,7 @@ func textView(report drift.Report, options Options) []byte {
 	}
 	p.errors(report.Errors)
 	if options.Excerpt {
+		p.explanations(report)
 		p.line(p.paint(dim, p.runID(report)))
 		return p.buf.Bytes()
 	}
@@ -79,6 +80,21 @@ func textView(report drift.Report, options Options) []byte {
 	}
 	p.run(report)
 	return append(top.buf.Bytes(), p.buf.Bytes()...)
+}
+
+// explanations are what became of every policy rule, object by object.
+func (p *printer) explanations(report drift.Report) {
+	for _, app := range report.Apps {
+		for _, r := range app.Resources {
+			if r.Explanation == "" {
+				continue
+			}
+			for line := range strings.Lines(r.Explanation) {
+				p.line(p.clean(strings.TrimRight(line, "\n")))
+			}
+			p.line("")
+		}
+	}
 }
 
 // ANSI styles. Meaning never hangs on colour alone: each has a word or a symbol.

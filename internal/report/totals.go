@@ -50,11 +50,18 @@ func (p *printer) totals(c tally) string {
 		}
 	}
 	done := slices.DeleteFunc([]string{
-		some(c.Failed, "failed"), some(c.Alerted, "alert-only"), some(c.heldBack, "held back"),
+		some(c.Failed, "failed"), some(c.Alerted-c.Waiting, "alert-only"), some(c.Waiting, waiting(c.Waiting)), some(c.heldBack, "held back"),
 		some(c.toPrune, "to prune"), some(c.toReplace, "to delete and create again"), some(c.toHeal, "to heal"), some(c.toSync, "to sync"),
 		some(c.Pruned, "pruned"), some(c.Replaced, "deleted and created again"), some(c.Healed, "healed"), some(c.Synced, "synced"), some(c.Ignored, "ignored"),
 	}, func(part string) bool { return part == "" })
 	return p.joined(fmt.Sprintf("%s: %s", objects(seen), found), strings.Join(done, ", "))
+}
+
+func waiting(n int) string {
+	if n == 1 {
+		return "waits for an approval"
+	}
+	return "wait for an approval"
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }
@@ -104,6 +111,7 @@ func (p *printer) run(report drift.Report) {
 	if report.Run.Idle {
 		meaning = "nothing moved in Git or in the cluster since the last full run"
 	}
+	meaning = p.joined(meaning, forPeople(report))
 	p.line(p.paint(dim, p.joined(
 		fmt.Sprintf("exit code %d", report.Run.ExitCode), meaning,
 		fmt.Sprintf("%s in %.1fs", report.Run.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), took.Seconds()),
@@ -116,6 +124,27 @@ func (p *printer) runID(report drift.Report) string {
 		return ""
 	}
 	return "run " + p.clean(report.Run.ID)
+}
+
+// forPeople counts what no further run will settle: what is alert-only, held back, failed or
+// not known, and deletions that a guard withholds.
+func forPeople(report drift.Report) string {
+	n := 0
+	for _, app := range report.Apps {
+		for _, r := range app.Resources {
+			waits := r.Outcome == failed || r.Drift == unknown || r.Action == alertOnly || heldBack(r)
+			if waits {
+				n++
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 finding waits for people"
+	}
+	return fmt.Sprintf("%d findings wait for people", n)
 }
 
 func versionWords(version string) string {
@@ -157,7 +186,7 @@ func sum(a, b tally) tally {
 			InSync: a.InSync + b.InSync, Missing: a.Missing + b.Missing, Modified: a.Modified + b.Modified,
 			Extra: a.Extra + b.Extra, Unknown: a.Unknown + b.Unknown, Skipped: a.Skipped + b.Skipped,
 			Synced: a.Synced + b.Synced, Healed: a.Healed + b.Healed, Pruned: a.Pruned + b.Pruned,
-			Replaced: a.Replaced + b.Replaced, Alerted: a.Alerted + b.Alerted, Ignored: a.Ignored + b.Ignored, Failed: a.Failed + b.Failed,
+			Replaced: a.Replaced + b.Replaced, Alerted: a.Alerted + b.Alerted, Waiting: a.Waiting + b.Waiting, Ignored: a.Ignored + b.Ignored, Failed: a.Failed + b.Failed,
 		},
 		toSync: a.toSync + b.toSync, toHeal: a.toHeal + b.toHeal, toReplace: a.toReplace + b.toReplace,
 		toPrune: a.toPrune + b.toPrune, heldBack: a.heldBack + b.heldBack,
