@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/killick-dev/killick/internal/render"
+	"github.com/killick-dev/killick/internal/report"
 )
 
 // collectAt is how much the heap may grow between two garbage collections, in
@@ -41,7 +42,7 @@ func main() {
 		args: os.Args[1:], out: os.Stdout, err: os.Stderr,
 		environ: os.Environ(), lookup: os.LookupEnv, now: time.Now,
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())), errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		width: width(),
+		width: columns(func() (int, int, error) { return term.GetSize(int(os.Stdout.Fd())) }),
 	})
 	stop()
 	os.Exit(code)
@@ -52,10 +53,12 @@ func main() {
 // the configuration is wrong and that nothing was written.
 func crashHonestly() { debug.SetTraceback("crash") }
 
-func width() int {
-	columns, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		return 0
+// columns is the width of the terminal, whose size is asked for; without one nothing has to
+// fit.
+func columns(size func() (int, int, error)) int {
+	width, _, err := size()
+	if err != nil || width <= 0 {
+		return report.LogWidth
 	}
-	return columns
+	return width
 }

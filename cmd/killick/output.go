@@ -41,7 +41,7 @@ func (s *session) printViews(full drift.Report, redactor drift.Redactor, options
 			continue
 		}
 		if toFile {
-			failures = append(failures, writeFile(file, clean, report.Options{Format: format, Excerpt: options.Excerpt}))
+			failures = append(failures, writeFile(file, clean, report.Options{Format: format, Width: report.LogWidth, Excerpt: options.Excerpt}))
 			continue
 		}
 		failures = append(failures, report.Write(s.out, clean, report.Options{

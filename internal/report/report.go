@@ -45,6 +45,10 @@ func ParseFormat(name string) (Format, error) {
 // Options.Width is not set.
 const DefaultWidth = 100
 
+// LogWidth is the line width where there is no terminal: in a pod's log, a file or a pipe
+// nothing has to fit, and only what nobody would read is cut.
+const LogWidth = 2000
+
 // Options choose a view. Color, Width, ASCII and Excerpt concern FormatText
 // and FormatShort only.
 type Options struct {
