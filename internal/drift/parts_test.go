@@ -33,6 +33,8 @@ func TestParts(t *testing.T) {
 		{"a value for a value", `[a, x, c]`, `[a, b, c]`, []string{"replace [1]: x → b"}},
 		{"elements that name themselves", `[{name: a, port: 1, x: 1}, {name: b, port: 3, x: 2}]`, `[{name: a, port: 1, x: 1}, {name: b, port: 4, x: 9}]`,
 			[]string{"replace [1].port: 3 → 4", "replace [1].x: 2 → 9"}},
+		{"claim templates, of which the API server adds most", `[{apiVersion: v1, kind: C, metadata: {name: data}, spec: {size: 1Gi}, status: {a: 1}}]`, `[{metadata: {name: data}, spec: {size: 2Gi}}]`,
+			[]string{"add [0].apiVersion: v1 → <nil>", "add [0].kind: C → <nil>", "replace [0].spec.size: 1Gi → 2Gi", "add [0].status: map[a:1] → <nil>"}},
 		{"nothing in common: two elements", `[{a: 1, b: 1}]`, `[{c: 1, d: 1}]`, []string{"add [0]: map[a:1 b:1] → <nil>", "remove [0]: <nil> → map[c:1 d:1]"}},
 		{"an atomic map in an atomic map", `{matchLabels: {app: web, tier: back}, x: {w: {z: 1}}}`, `{matchLabels: {app: web}, x: {w: {z: 2}}}`,
 			[]string{"add matchLabels.tier: back → <nil>", "replace x.w.z: 1 → 2"}},

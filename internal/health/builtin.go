@@ -1,7 +1,6 @@
 package health
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
@@ -194,13 +193,6 @@ func podDisruptionBudget(o object) drift.Health {
 // reasons are those of pkg/controller/podautoscaler; in version v1 the
 // conditions stand in an annotation.
 func horizontalPodAutoscaler(o object) drift.Health {
-	if len(o.conditions) == 0 {
-		var list []any
-		annotations := object{tree: o.fields("metadata", "annotations")}
-		if json.Unmarshal([]byte(annotations.text("autoscaling.alpha.kubernetes.io/conditions")), &list) == nil {
-			o.conditions = conditions(list, 0)
-		}
-	}
 	able, hasAble := o.condition("AbleToScale")
 	active, hasActive := o.condition("ScalingActive")
 	switch {

@@ -27,7 +27,20 @@ func newObject(live map[string]any, now time.Time) object {
 	o.kind = o.text("kind")
 	o.generation, _ = o.number("metadata", "generation")
 	o.conditions = conditions(o.list("status", "conditions"), o.generation)
+	if len(o.conditions) == 0 && o.kind == "HorizontalPodAutoscaler" {
+		o.conditions = conditions(o.annotatedConditions(), 0)
+	}
 	return o
+}
+
+// annotatedConditions are where version v1 of an autoscaler keeps them.
+func (o object) annotatedConditions() []any {
+	var list []any
+	annotations := object{tree: o.fields("metadata", "annotations")}
+	if json.Unmarshal([]byte(annotations.text("autoscaling.alpha.kubernetes.io/conditions")), &list) != nil {
+		return nil
+	}
+	return list
 }
 
 // condition is one entry of status.conditions (metav1.Condition and its

@@ -24,6 +24,8 @@ func TestSince(t *testing.T) {
 			replicas: 2, updatedReplicas: 2, readyReplicas: 1, availableReplicas: 1, conditions: [
 			{type: Progressing, status: "True", lastTransitionTime: 2026-08-21T11:30:00Z},
 			{type: Available, status: "False", reason: MinimumReplicasUnavailable, message: no, lastTransitionTime: 2026-08-21T10:00:00Z}]}}`, "2026-08-21T10:00:00Z"},
+		{"an autoscaler of version v1", `{apiVersion: autoscaling/v1, kind: HorizontalPodAutoscaler, ` + created + `, annotations: {autoscaling.alpha.kubernetes.io/conditions:
+			'[{"type":"AbleToScale","status":"False","reason":"FailedGetScale","message":"no","lastTransitionTime":"2026-08-21T08:00:00Z"}]'}}}`, "2026-08-21T08:00:00Z"},
 		{"no condition tells", `{apiVersion: v1, kind: Service, ` + created + `}, spec: {type: LoadBalancer, clusterIP: 10.0.0.1}}`, ""},
 		{"a condition without a time", `{apiVersion: example.com/v1, kind: Boat, ` + created + `}, status: {conditions: [{type: Ready, status: "False", message: no}]}}`, ""},
 		{"a deletion", `{apiVersion: v1, kind: ConfigMap, ` + created + `, deletionTimestamp: 2026-08-21T09:00:00Z}}`, "2026-08-21T09:00:00Z"},
