@@ -21,9 +21,10 @@ func explainCommand(w world) *cobra.Command {
 		Long: `Show how one object was compared and decided: its differences, the decision, and
 for each policy rule whether it spoke and, if not, at which line it stopped. Of an
 object that is in sync it says how that is known. Areas that do not speak for the
-object are marked: a run does not ask them. Nothing is written. KIND is a kind
-such as Deployment or Certificate.cert-manager.io.`,
-		Example: "  killick explain Deployment/web -n storefront",
+object are marked: a run does not ask them. Nothing is written. KIND is what
+kubectl takes, in any case: deploy, deployments, Deployment.apps,
+deployments.v1.apps or Certificate.cert-manager.io.`,
+		Example: "  killick explain deploy/web -n storefront",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := settings.Validate(); err != nil {
@@ -45,27 +46,21 @@ such as Deployment or Certificate.cert-manager.io.`,
 }
 
 func (s *session) explain(ctx context.Context, kind, name string) error {
-	namespace := s.settings.Namespace
-	s.chosen = func(id drift.ID) bool {
-		return name == id.Name && (namespace == "" || namespace == id.Namespace) &&
-			(strings.EqualFold(kind, id.Kind) || strings.EqualFold(kind, id.GroupKind()))
-	}
+	s.chosen = choice{kind: kind, name: name, namespace: s.settings.Namespace}
 	_, err := s.plan(ctx, false, func(outcome reconcile.Outcome, redactor drift.Redactor) error {
-		return s.showExplained(ctx, outcome, redactor, kind+"/"+name)
+		return s.showExplained(ctx, outcome, redactor)
 	})
 	return err
 }
 
 // showExplained prints the selected objects' part of the report, each object with the story
 // of every rule where policies had a say.
-func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, redactor drift.Redactor, asked string) error {
+func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, redactor drift.Redactor) error {
 	if len(outcome.Explained) == 0 {
 		if outcome.Report.Run.ExitCode != reconcile.ExitOK {
 			return s.print(outcome.Report, redactor)
 		}
-		return &exit{code: reconcile.ExitUsage, cause: &drift.Problem{Stage: "config",
-			Hint: "the name is case-sensitive; -n names the namespace, killick plan lists what differs",
-			Err:  fmt.Errorf("no app wants or owns %s", asked)}}
+		return &exit{code: reconcile.ExitUsage, cause: s.notChosen(ctx)}
 	}
 	stories := map[string]string{}
 	for _, explained := range outcome.Explained {
@@ -79,6 +74,26 @@ func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, 
 		stories[explained.Step.App+" "+explained.Step.Change.ID.String()] = story
 	}
 	return s.printPart(onlyExplained(outcome, stories), redactor)
+}
+
+// notChosen says why nothing was explained: the cluster serves no such kind, or no app has
+// such an object.
+func (s *session) notChosen(ctx context.Context) error {
+	served, err := s.cluster.Capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	if _, known := s.chosen.in(served); !known {
+		problem := &drift.Problem{Stage: "config", Hint: "kubectl api-resources lists the kinds",
+			Err: fmt.Errorf("the cluster serves no kind %q, and no app wants or owns %s of it", s.chosen.kind, s.chosen.name)}
+		if near := s.chosen.near(served); near != "" {
+			problem.Hint = fmt.Sprintf("did you mean %s/%s?", near, s.chosen.name)
+		}
+		return problem
+	}
+	return &drift.Problem{Stage: "config",
+		Hint: "the name is case-sensitive; -n names the namespace, killick plan lists what differs",
+		Err:  fmt.Errorf("no app wants or owns %s/%s", s.chosen.kind, s.chosen.name)}
 }
 
 // onlyExplained is the report with just the selected objects, in sync or not.

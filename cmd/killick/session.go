@@ -38,8 +38,8 @@ type session struct {
 	trust    drift.Trust
 	gitDown  error // Git did not answer when it was asked for the ref
 	told     drift.RunState
-	unread   bool                // told could not be read: what is there must not be overwritten
-	chosen   func(drift.ID) bool // objects to explain
+	unread   bool   // told could not be read: what is there must not be overwritten
+	chosen   choice // what is to be explained; the zero value is nothing
 }
 
 // failure ends a run before it began: nothing was written.
@@ -223,6 +223,10 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 	if err := knownApps(apps, s.settings.Apps); err != nil {
 		return reconcile.Request{}, failed(reconcile.ExitUsage, "config", err)
 	}
+	var explain func(drift.ID) bool
+	if s.chosen != (choice{}) {
+		explain, _ = s.chosen.in(capabilities)
+	}
 	return reconcile.Request{
 		Mode: s.mode, RunID: s.started.ID, Version: versionText(),
 		Cluster:      drift.ReportCluster{Name: s.desired.config.Cluster.Name, UID: s.uid},
@@ -231,7 +235,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
 		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
-		Explain: s.chosen,
+		Explain: explain,
 	}, nil
 }
 

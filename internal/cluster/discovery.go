@@ -128,7 +128,8 @@ func kindsOf(list *metav1.APIResourceList) map[drift.Kind]drift.KindInfo {
 			continue
 		}
 		kind := drift.Kind{Group: group, Version: version, Kind: resource.Kind}
-		info := drift.KindInfo{Resource: resource.Name, Namespaced: resource.Namespaced, Verbs: resource.Verbs}
+		info := drift.KindInfo{Resource: resource.Name, Namespaced: resource.Namespaced, Verbs: resource.Verbs,
+			Names: namesOf(resource)}
 		if earlier, taken := kinds[kind]; taken && (can(earlier, "list") || !can(info, "list")) {
 			continue
 		}
@@ -139,6 +140,16 @@ func kindsOf(list *metav1.APIResourceList) map[drift.Kind]drift.KindInfo {
 		kinds[kind] = info
 	}
 	return kinds
+}
+
+// namesOf are the names of a resource beside its plural.
+func namesOf(resource metav1.APIResource) []string {
+	names := slices.Clone(resource.ShortNames)
+	if resource.SingularName != "" {
+		names = append(names, resource.SingularName)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func can(info drift.KindInfo, verb string) bool { return slices.Contains(info.Verbs, verb) }

@@ -180,7 +180,8 @@ func (c Capabilities) Fingerprint() string {
 
 // KindInfo is what discovery says about one served kind.
 type KindInfo struct {
-	Resource   string // plural
+	Resource   string   // plural
+	Names      []string // the singular and short names, as kubectl takes them
 	Namespaced bool
 	Scalable   bool // has a scale subresource
 	Verbs      []string
