@@ -177,8 +177,8 @@ func TestCRDsAreIncludedOnRequest(t *testing.T) {
 	tree := chartTree("app/crds/car.yaml", "# head\n"+crd, "app/crds/README.md", "no manifest", "app/charts/store/Chart.yaml", storeChart,
 		"app/charts/store/crds/nested/b.yml", strings.ReplaceAll(strings.ReplaceAll(crd, "cars", "buses"), "car", "bus"))
 	without := mustRender(t, tree, shop)
-	if len(without.Objects) != 0 || len(without.Warnings) != 1 || !strings.Contains(without.Warnings[0].Message, "helm.includeCRDs is not set") {
-		t.Errorf("%v with %q, want nothing and a warning", ids(without), messages(without))
+	if len(without.Objects) != 0 || len(without.Warnings) != 2 || !strings.Contains(without.Warnings[0].Message, "helm.includeCRDs is not set") {
+		t.Errorf("%v with %q, want nothing, and a warning about each", ids(without), messages(without))
 	}
 	// Applied once with the option, they must not look removed without it.
 	named := []string{"CustomResourceDefinition.apiextensions.k8s.io buses.example.com", "CustomResourceDefinition.apiextensions.k8s.io cars.example.com"}
