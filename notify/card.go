@@ -29,6 +29,7 @@ type item struct {
 	verdict string // "healed · was modified in the cluster"
 	group   string // the word that counts it when it is cut: "healed"
 	isNew   bool
+	number  int // of things that it stands for; 0 is one
 	lines   []line
 }
 
@@ -122,14 +123,15 @@ func worst(list []finding) mark {
 
 // appCard is the card of one app with news.
 func appCard(report drift.Report, n news) card {
-	c := card{mark: markResolved, facts: lines(slices.Concat(appFacts(n), clearedFact(n))), noun: "resource", foot: foot(report)}
+	c := card{mark: markResolved, facts: lines(slices.Concat(appFacts(n), incompleteFact(report, n.app), clearedFact(n))), noun: "resource", foot: foot(report)}
 	if len(n.findings) > 0 {
 		c.mark = worst(n.findings)
 	}
 	c.title = title(report, n.app.Name, headline(n))
 	c.facts, c.tail = commitFacts(n, c.facts)
-	for _, f := range n.findings {
-		c.items = append(c.items, findingItem(f, len(n.was.open) > 0))
+	known := len(n.was.open) > 0
+	for _, group := range alike(n.findings, known) {
+		c.items = append(c.items, groupItem(group, known))
 	}
 	return c
 }
@@ -213,20 +215,8 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 	if known > 0 {
 		c.facts = append(c.facts, words(count(known, "error")+" told earlier "+persists(known)))
 	}
-	for _, e := range list {
-		entry := item{mark: markFailed, head: prose(e.Stage), group: "error"}
-		if e.App != "" {
-			entry.head = prose(e.App)
-			entry.verdict = prose(e.Stage)
-		}
-		if e.File != "" {
-			entry.lines = append(entry.lines, coded(prose(e.File)))
-		}
-		entry.lines = append(entry.lines, words(message(strings.TrimPrefix(e.Message, e.File+": "))))
-		if e.Hint != "" {
-			entry.lines = append(entry.lines, words("hint: "+prose(e.Hint)))
-		}
-		c.items = append(c.items, entry)
+	for _, group := range alikeErrors(list) {
+		c.items = append(c.items, errorItem(group))
 	}
 	return c
 }

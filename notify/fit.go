@@ -84,9 +84,13 @@ func (v view) rest() string {
 		if counts[entry.group] == 0 {
 			groups = append(groups, entry.group)
 		}
-		counts[entry.group]++
+		counts[entry.group] += max(entry.number, 1)
 	}
-	text := "…and " + count(len(hidden), "more "+v.noun)
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	text := "…and " + count(total, "more "+v.noun)
 	if len(groups) == 1 && groups[0] == v.noun {
 		return text
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,6 +64,13 @@ func TestCards(t *testing.T) {
 	linked.Rules[0].Ref = "https://runbooks.example.com/log-level"
 	linkedApp := appOf("storefront", linked, failedIngress("shop"))
 	linkedApp.Revision.Web = &drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.GitLab}
+	var equal []drift.ReportResource
+	for i := range 12 {
+		one := alertedConfigMap(fmt.Sprintf("settings-%02d", i))
+		at := editTime.Add(time.Duration(i) * time.Minute)
+		one.Fields[0].ManagerTime = &at
+		equal = append(equal, one)
+	}
 	critical := alertedConfigMap("keys")
 	critical.Severity = "critical"
 	heldBack := prunedService("db")
@@ -93,6 +101,14 @@ func TestCards(t *testing.T) {
 	broken.Run.Config = &drift.ConfigPlace{Repository: "https://git.example.com/platform.git", Ref: "main", Path: "clusters/prod/killick.yaml"}
 	broken.Errors = []drift.ReportError{{Stage: "config", File: "clusters/prod/killick.yaml:14",
 		Message: `clusters/prod/killick.yaml:14: unknown field "repositry"`, Hint: `did you mean "repository"?`}}
+	same := reportOf()
+	same.Run.ExitCode = 2
+	for i := range 10 {
+		same.Errors = append(same.Errors, drift.ReportError{App: fmt.Sprintf("app-%02d", i), Stage: "source",
+			Message: `cloning "https://git.example.com/platform.git": connection refused`, Hint: "check that the Git host is up"})
+	}
+	notWhole := reportOf(incomplete)
+	notWhole.Errors = []drift.ReportError{{App: "storefront", Stage: "observe", Message: "listing ConfigMap: forbidden"}}
 	partial := reportOf(appOf("metrics"))
 	partial.Run.ExitCode = 4
 	partial.Errors = []drift.ReportError{
@@ -113,9 +129,12 @@ func TestCards(t *testing.T) {
 		{"changed", "a reader sees which of the open findings is new", reportOf(appOf("storefront", alertedConfigMap("app"), alertedConfigMap("more"))),
 			toldOpen("storefront", alertedConfigMap("app")), tokenConfig()},
 		{"long", "cut fields and multi-line values are counted", reportOf(appOf("storefront", long, multiline)), nil, tokenConfig()},
-		{"incomplete", "partial knowledge, suspension and an unknown route are said", reportOf(incomplete), nil, tokenConfig()},
+		{"incomplete", "partial knowledge, suspension and an unknown route are said", notWhole,
+			drift.Told{"": {errorID(notWhole.Errors[0]): "x"}}, tokenConfig()},
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
 		{"links", "the commit, the file at its line, and the rule's ref", reportOf(linkedApp), nil, tokenConfig()},
+		{"equal", "what changed alike is told once, with names and an exact count", reportOf(appOf("storefront", append(equal, failedIngress("shop"))...)), nil, tokenConfig()},
+		{"equal-new", "a new one among known ones stands apart", reportOf(appOf("storefront", equal...)), toldOpen("storefront", equal[1:]...), tokenConfig()},
 		{"critical", "what policy calls critical shows in the headline, its mark and its place", reportOf(appOf("storefront",
 			alertedConfigMap("app"), critical, healedDeployment("web"))), nil, tokenConfig()},
 		{"held-back", "a guard's refusal is said with its rule", reportOf(appOf("storefront", heldBack)), nil, tokenConfig()},
@@ -138,6 +157,7 @@ func TestCards(t *testing.T) {
 		{"rollouts", "syncs: digest", reportOf(appOf("storefront", syncedDeployment("web")), appOf("payments", syncedDeployment("api"))), nil, digest},
 		{"rollout-each", "syncs: each", reportOf(appOf("storefront", syncedDeployment("web"))), nil, each},
 		{"errors-config", "a broken config is told with place and hint", broken, nil, tokenConfig()},
+		{"errors-same", "one cause that many apps meet is told once", same, nil, tokenConfig()},
 		{"errors-partial", "errors of apps and of the run", partial, nil, tokenConfig()},
 		{"errors-gone", "errors that do not come back are closed", reportOf(appOf("metrics")),
 			drift.Told{"": {"AAAAAAAA": "config: killick.yaml:9: apps[0].namespce is not a known field", "BBBBBBBB@metrics": "BBBBBBBB@metrics"}}, tokenConfig()},

@@ -195,6 +195,7 @@ func many(n int, wide string) []drift.ReportResource {
 	list := make([]drift.ReportResource, n)
 	for i := range list {
 		list[i] = alertedConfigMap(fmt.Sprintf("settings-%03d", i))
+		list[i].Fields[0].Live = fmt.Sprintf("debug-%03d", i) // equal ones would be one item
 		if wide == "" {
 			continue
 		}

@@ -82,6 +82,76 @@ func (p *planner) gone(now []string) (gone []string) {
 	return gone
 }
 
+// alikeErrors puts errors together that several apps met in the same words. The order is
+// that of the first of each.
+func alikeErrors(list []drift.ReportError) [][]drift.ReportError {
+	at := map[string]int{}
+	var groups [][]drift.ReportError
+	for _, e := range list {
+		one := e
+		one.App = ""
+		if e.App != "" {
+			one.Message = strings.ReplaceAll(e.Message, `"`+e.App+`"`, "APP")
+			one.App = "of an app"
+		}
+		key := fingerprint(one)
+		if i, ok := at[key]; ok && e.App != "" {
+			groups[i] = append(groups[i], e)
+			continue
+		}
+		at[key] = len(groups)
+		groups = append(groups, []drift.ReportError{e})
+	}
+	return groups
+}
+
+// errorItem is one error, or one that several apps met.
+func errorItem(group []drift.ReportError) item {
+	e := group[0]
+	entry := item{mark: markFailed, head: prose(e.Stage), group: "error", number: len(group)}
+	if e.App != "" {
+		entry.head, entry.verdict = prose(e.App), prose(e.Stage)
+	}
+	if len(group) > 1 {
+		names := make([]string, 0, namesShown)
+		for _, one := range group[:min(namesShown, len(group))] {
+			names = append(names, cut(clean(one.App), nameLimit))
+		}
+		entry.head = count(len(group), "app")
+		text := strings.Join(names, ", ")
+		if more := len(group) - len(names); more > 0 {
+			text += " …and " + count(more, "more app")
+		}
+		entry.lines = append(entry.lines, words(text))
+	}
+	if e.File != "" {
+		entry.lines = append(entry.lines, coded(prose(e.File)))
+	}
+	entry.lines = append(entry.lines, words(message(strings.TrimPrefix(e.Message, e.File+": "))))
+	if e.Hint != "" {
+		entry.lines = append(entry.lines, words("hint: "+prose(e.Hint)))
+	}
+	return entry
+}
+
+// incompleteFact says why an app is incomplete, where an error of it tells.
+func incompleteFact(report drift.Report, app drift.ReportApp) []string {
+	var all []drift.ReportError
+	for _, e := range report.Errors {
+		if e.App == app.Name {
+			all = append(all, e)
+		}
+	}
+	if app.Complete || len(all) == 0 {
+		return nil
+	}
+	text := "first error: " + errorText(drift.ReportError{Stage: all[0].Stage, File: all[0].File, Message: all[0].Message})
+	if more := len(all) - 1; more > 0 {
+		text += " …and " + count(more, "more error")
+	}
+	return []string{text}
+}
+
 // errorText is an error in few words, for the day on which it is gone.
 func errorText(e drift.ReportError) string {
 	text := strings.TrimPrefix(e.Message, e.File+": ")

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,71 +9,13 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// fewestAlike is how many objects must have changed alike to be told as one.
-const fewestAlike = 3
-
-// grouped puts resources together of which all is equal that a reader would act on: what
-// differs, from what to what, who wrote it, what was decided by which rule, what became of
-// it. Names, places in Git and times are each object's own. The order is that of the first
-// of each group.
-func grouped(resources []drift.ReportResource) [][]drift.ReportResource {
-	keys := make([]string, len(resources))
-	members := map[string][]drift.ReportResource{}
-	for i, r := range resources {
-		keys[i] = alike(r)
-		members[keys[i]] = append(members[keys[i]], r)
-	}
-	var groups [][]drift.ReportResource
-	for i, r := range resources {
-		switch group := members[keys[i]]; {
-		case len(group) < fewestAlike && len(group) > 0:
-			groups = append(groups, []drift.ReportResource{r})
-		case len(group) > 0:
-			groups = append(groups, group)
-			members[keys[i]] = nil // told
-		}
-	}
-	return groups
-}
-
-// alike is everything of a resource but what is its own.
-func alike(r drift.ReportResource) string {
-	own := strings.NewReplacer(r.ID().String(), "\x00", r.ID().Short(), "\x00", r.Namespace+"/"+r.Name, "\x00", fmt.Sprintf("%q", r.Name), "\x00")
-	r.Reason, r.Error, r.Hint, r.HealthReason = own.Replace(r.Reason), own.Replace(r.Error), own.Replace(r.Hint), own.Replace(r.HealthReason)
-	r.Findings, r.Refused = replaced(r.Findings, own), replaced(r.Refused, own)
-	r.Fields, r.Ignored = withoutTimes(r.Fields), withoutTimes(r.Ignored)
-	r.Group, r.Version, r.Kind, r.Namespace, r.Name = "", "", "", "", ""
-	r.Origin, r.FirstSeen = drift.Origin{}, nil
-	key, err := json.Marshal(r)
-	if err != nil {
-		key = fmt.Appendf(nil, "%#v", r)
-	}
-	return string(key)
-}
-
-func replaced(texts []string, own *strings.Replacer) []string {
-	texts = slices.Clone(texts)
-	for i := range texts {
-		texts[i] = own.Replace(texts[i])
-	}
-	return texts
-}
-
-func withoutTimes(fields []drift.ReportField) []drift.ReportField {
-	fields = slices.Clone(fields)
-	for i := range fields {
-		fields[i].ManagerTime = nil
-	}
-	return fields
-}
-
 // group writes resources that changed alike: what they have in common once, then the
 // names.
 func (p *printer) group(group []drift.ReportResource, c columns) {
 	first := group[0]
 	common := first
 	common.Origin, common.FirstSeen = drift.Origin{}, nil
-	common.Fields = withoutTimes(first.Fields)
+	common.Fields = drift.WithoutTimes(first.Fields)
 	p.title(common, p.paint(bold, pad(objects(len(group)), c.name)), c)
 	p.names(group)
 	p.details(common)

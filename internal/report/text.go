@@ -166,7 +166,7 @@ func (p *printer) app(app drift.ReportApp) {
 	}
 	resources := worstFirst(app.Resources)
 	columns := p.columns(resources)
-	for _, group := range grouped(resources) {
+	for _, group := range drift.Alike(resources) {
 		if len(group) == 1 {
 			p.resource(group[0], columns)
 			continue
