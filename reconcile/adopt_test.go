@@ -259,12 +259,12 @@ func TestImmutableFields(t *testing.T) {
 	}
 
 	s.rego = grants + replacement
+	plan := s.plan()
 	for _, f := range immutables {
 		parts := strings.Fields(f.ref)
-		if resource := s.plan().of(parts[1] + " " + parts[2]); !resource.Replace || resource.Outcome != "planned" {
+		if resource := plan.of(parts[1] + " " + parts[2]); !resource.Replace || resource.Outcome != "planned" {
 			t.Errorf("%s: the plan does not say that it is deleted and created again: %+v", f.why, resource)
 		}
-		break // a plan looks at all of them
 	}
 	r = s.run()
 	if counts := r.Report.Apps[0].Counts; counts.Replaced != len(immutables) || counts.Synced != 0 {

@@ -314,6 +314,7 @@ func (r Redactor) resource(resource ReportResource) ReportResource {
 	resource.Rules, resource.Overruled = r.rules(resource.Rules), r.rules(resource.Overruled)
 	resource.Fields, resource.Ignored = r.fields(resource.Fields), r.fields(resource.Ignored)
 	resource.Findings, resource.Refused = r.texts(resource.Findings), r.texts(resource.Refused)
+	resource.NotAsked = r.texts(resource.NotAsked)
 	resource.Lost, resource.Explanation = r.texts(resource.Lost), r.String(resource.Explanation)
 	return resource
 }
