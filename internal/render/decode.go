@@ -176,7 +176,7 @@ func yamlProblem(file string, c chunk, err error) error {
 		}
 		message = message[:match[0]] + message[match[1]:]
 	}
-	hint := ""
+	var hint string
 	switch before, _, quoting := strings.Cut(message, "invalid map key: "); {
 	case quoting:
 		// The parser shows the whole key, values included.

@@ -39,7 +39,7 @@ func (s *scan) patchTexts(file string, k types.Kustomization) error {
 		}
 		data, err := s.job.files.read(target)
 		if err != nil {
-			continue //nolint:nilerr // Kustomize says which patch it cannot read
+			continue // Kustomize says which patch it cannot read
 		}
 		if err := s.job.kustomize().repeats(target, data); err != nil {
 			return err
