@@ -20,7 +20,7 @@ func frame(mode string, exit int) drift.Report {
 	return drift.Report{
 		Schema:  drift.ReportSchema,
 		Cluster: drift.ReportCluster{Name: "prod-eu", UID: "0f2c7c1e-6a0e-4c4e-9d6b-6f3a4b8f3a11"},
-		Run: drift.ReportRun{ID: "20260821-093008-5d1c", Mode: mode, Version: "v0.1.0",
+		Run: drift.ReportRun{ID: "20260821-093008-5d1c", Job: "killick/killick-29123456", Mode: mode, Version: "v0.1.0",
 			Started: started, Finished: finished, ExitCode: exit},
 	}
 }

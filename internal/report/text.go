@@ -70,7 +70,7 @@ func textView(report drift.Report, options Options) []byte {
 	p.errors(report.Errors)
 	if options.Excerpt {
 		p.explanations(report)
-		p.line(p.paint(dim, p.runID(report)))
+		p.line(p.paint(dim, p.joined(p.runID(report), p.job(report))))
 		return p.buf.Bytes()
 	}
 	top := newPrinter(report, options)

@@ -115,7 +115,7 @@ func (p *printer) run(report drift.Report) {
 	p.line(p.paint(dim, p.joined(
 		fmt.Sprintf("exit code %d", report.Run.ExitCode), meaning,
 		fmt.Sprintf("%s in %.1fs", report.Run.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), took.Seconds()),
-		versionWords(p.clean(report.Run.Version)), p.runID(report),
+		versionWords(p.clean(report.Run.Version)), p.runID(report), p.job(report),
 	)))
 }
 
@@ -145,6 +145,13 @@ func forPeople(report drift.Report) string {
 		return "1 finding waits for people"
 	}
 	return fmt.Sprintf("%d findings wait for people", n)
+}
+
+func (p *printer) job(report drift.Report) string {
+	if report.Run.Job == "" {
+		return ""
+	}
+	return "Job " + p.clean(report.Run.Job)
 }
 
 func versionWords(version string) string {
