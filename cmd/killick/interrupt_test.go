@@ -150,8 +150,15 @@ func TestInterruptedReading(t *testing.T) {
 // stop.
 func TestOutOfTime(t *testing.T) {
 	t.Parallel()
+	const timeout = 30 * time.Second
 	p := newTestPlace(t, map[string]string{"killick.yaml": blogAfterShop, "apps/shop/stuck.yaml": stuck})
-	code, out := p.killick(t.Context(), func(string) {}, "run", "--timeout", "40s")
+	over, stop := context.WithTimeout(t.Context(), timeout)
+	defer stop()
+	code, out := p.killick(t.Context(), func(line string) {
+		if strings.HasPrefix(line, "shop: health") {
+			<-over.Done() // the time goes by while something is waited for
+		}
+	}, "run", "--timeout", timeout.String())
 	if code != reconcile.ExitInterrupted {
 		t.Errorf("exit code %d, want 7:\n%s", code, out)
 	}

@@ -435,7 +435,7 @@ func TestRefusalsAddUp(t *testing.T) {
 		rule, _, _ := strings.Cut(text, ":")
 		rules = append(rules, rule)
 	}
-	if diff := cmp.Diff([]string{"P1", "P2", "P4", "P6", "P7", "P7"}, rules); diff != "" {
+	if diff := cmp.Diff([]string{"P7", "P1", "P2", "P4", "P6", "P7"}, rules); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

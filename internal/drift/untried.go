@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrNotVerified: only a dry-run could tell, and the account may not ask for one.
+// ErrNotVerified says that only a dry-run could tell, and that the account may not ask for one.
 var ErrNotVerified = errors.New("not verified")
 
 // WithoutDryRun is a change as it is told where nothing is to be written and the account

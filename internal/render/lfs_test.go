@@ -39,7 +39,7 @@ func TestLFSPointers(t *testing.T) {
 		"a definition":                     {chartTree("app/v.yaml", "", "app/crds/x.yaml", pointer), "app/crds/x.yaml: " + is},
 		"a packed dependency":              {chartTree("app/v.yaml", "", "app/charts/sub-1.0.0.tgz", pointer), "app/charts/sub-1.0.0.tgz: " + is},
 		"inside a packed dependency": {chartTree("app/v.yaml", "", "app/charts/store-1.0.0.tgz", archive(t, entry{"store/Chart.yaml", storeChart, 0}, entry{"store/templates/a.yaml", pointer, 0})),
-			`app/charts/store-1.0.0.tgz: unpacking the dependency: "store/templates/a.yaml" in it is a Git LFS pointer`},
+			`app/charts/store-1.0.0.tgz: unpacking the dependency: "templates/a.yaml" in it is a Git LFS pointer`},
 		"a logo that nothing reads": {chartTree("app/v.yaml", "", "app/logo.png", pointer, "app/templates/a.yaml", configMap("a")), ""},
 		"a file that a template reads": {chartTree("app/v.yaml", "", "app/logo.png", pointer, "app/templates/a.yaml", configMap("a")+`data: {l: {{ .Files.Get "logo.png" | quote }}}`),
 			"app/templates/a.yaml: ConfigMap shop/a: what stands at data.l is a Git LFS pointer"},
