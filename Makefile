@@ -16,7 +16,7 @@ ORACLE_CASES ?= 20000
 ORACLE_SEED  ?= 300001
 
 .DEFAULT_GOAL := help
-.PHONY: help build image release test race lint demo controlplane bench fuzz update
+.PHONY: help build image release test race lint demo controlplane bench bench-renders fuzz update
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ bench: build controlplane ## measure speed and memory beside the peers (BENCH_FL
 	@rm -f bin/peers/argo
 	cd internal/testenv/bench/argo && $(GO) build -o ../../../../bin/peers/argo . || echo "gitops-engine could not be built: it is left out"
 	bin/bench $(BENCH_FLAGS)
+	@$(MAKE) bench-renders
+
+bench-renders: build ## measure renders beside helm and kustomize (RENDERS are folders of further charts)
+	@mkdir -p bin/peers
+	cd internal/testenv/bench/references && $(GO) build -o ../../../../bin/peers/ helm.sh/helm/v3/cmd/helm sigs.k8s.io/kustomize/kustomize/v5
+	cd internal/testenv/bench && $(GO) build -o ../../../bin/renders ./renders
+	bin/renders $(RENDERS)
 
 fuzz: controlplane ## run every fuzz target for FUZZTIME (30s), then the oracle's ORACLE_CASES (20000)
 	@for package in $$($(GO) list ./...); do \
