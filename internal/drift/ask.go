@@ -25,6 +25,7 @@ func (c Comparison) Ask(change Change, ask Questions) (Change, error) {
 	})
 	if invalid(err) != nil {
 		change, err = c.unremovable(change, ask.Patch, err)
+		change = verified(change)
 	}
 	if errors.Is(err, ErrConflict) {
 		return change, err

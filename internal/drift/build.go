@@ -295,6 +295,7 @@ func reportFields(fields []FieldChange) []ReportField {
 		reported := ReportField{
 			Path: field.Path.Pointer(), Op: string(field.Op), Desired: field.Desired, Live: field.Live,
 			Cause: field.Cause.String(), Manager: field.Manager, ManagerClass: string(field.ManagerClass), Note: field.Note,
+			Unverified: field.Unverified,
 		}
 		if !field.ManagerTime.IsZero() {
 			at := field.ManagerTime.UTC()

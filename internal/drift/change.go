@@ -132,6 +132,9 @@ type FieldChange struct {
 	// and whether it can be changed in place. A write leaves it as it is, and our claim to
 	// it, by which the next run finds it again.
 	Unsure bool
+	// Unverified marks an addition of which the API server did not say whether it fills it
+	// in by itself: it counts as drift, and may be a default.
+	Unverified bool
 	// Left marks a difference that policy's alert_only_fields leaves to people: a write
 	// keeps the live value there, and the report tells it.
 	Left bool

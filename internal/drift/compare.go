@@ -92,7 +92,14 @@ func Compare(c Comparison) Change {
 // what admission thinks of it; it is said in a finding. When the server found the
 // manifest itself impossible and no difference explains why, the object is
 // Unknown.
+//
+// It is total: what was not compared (missing, extra, unread) stays what it is, since
+// without differences it would look equal.
 func settle(change Change) Change {
+	unread := change.Type == Unknown && change.UID == "" && change.Err != nil && len(change.Fields) == 0
+	if change.Type == Missing || change.Type == Extra || unread {
+		return change
+	}
 	change.Type, change.Cause = InSync, CauseNone
 	for _, field := range change.Fields {
 		change.Type = Modified

@@ -82,7 +82,7 @@ func TestDocumentedWords(t *testing.T) {
 	text := strings.Join(strings.Fields(string(data)), " ")
 	for _, words := range []string{
 		noOwner, orderOnly, sayRewritten([]Path{{"PATH"}}), noteRewritten, noteAdmission, noteBeside, saidStripped, saidRecreated, saidDeleted,
-		saidNobodyWrote, saidNothingOfOurs, saidTaken, saidMerged, saidChance, leftByApply, leftToPeople, keptByServer, keptAsAccount, saidUnsure, excludedByGit, strings.TrimPrefix(saysFixed(nil), " "), strings.TrimPrefix(saysUnsure(nil), " "),
+		saidNobodyWrote, saidNothingOfOurs, saidTaken, saidMerged, saidChance, leftByApply, leftToPeople, notVerifiedAddition, keptByServer, keptAsAccount, saidUnsure, excludedByGit, strings.TrimPrefix(saysFixed(nil), " "), strings.TrimPrefix(saysUnsure(nil), " "),
 		saidUntried, ErrNotVerified.Error(), Decide(WithoutDryRun(Change{Type: InSync, Err: ErrForbidden}, true), Verdict{}, Facts{}).Reason,
 		Decide(Change{Type: Modified, Cause: CauseGit, Fields: []FieldChange{{Path: at("spec size"), Cause: CauseGit}}}, Verdict{}, Facts{Applied24h: 3}).Reason,
 		Decide(Change{Type: Modified, Cause: CauseLive, Fields: []FieldChange{{Path: at("spec replicas"), Cause: CauseLive, Manager: "tuner"}}}, Verdict{}, Facts{Healed24h: 3}).Reason,

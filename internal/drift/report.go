@@ -216,6 +216,8 @@ type ReportField struct {
 	ManagerClass string     `json:"managerClass"`
 	ManagerTime  *time.Time `json:"managerTime,omitempty"`
 	Note         string     `json:"note,omitempty"`
+	// Unverified says that an addition may be the API server's own default.
+	Unverified bool `json:"unverified,omitempty"`
 }
 
 // ID is the resource's identity.

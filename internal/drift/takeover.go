@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -206,16 +207,45 @@ func withoutDefaults(change Change, dryRemove func([]Path) (map[string]any, erro
 	if err == nil {
 		return restored(change, added, without), nil
 	}
+	unknown := added
 	if rest := separable(added, err); len(rest) > 0 {
 		without, again := dryRemove(rest)
 		switch {
 		case again == nil:
 			change = restored(change, rest, without)
+			unknown = slices.DeleteFunc(slices.Clone(added), func(p Path) bool { return slices.ContainsFunc(rest, p.Equal) })
 		case errors.Is(again, ErrConflict):
 			return change, again // the object is another one by now
 		}
 	}
-	return withoutRequired(change, dryRemove), err
+	return unverified(withoutRequired(change, dryRemove), unknown), err
+}
+
+// unverified marks additions of which the API server did not say whether they are defaults.
+func unverified(change Change, unknown []Path) Change {
+	change.Fields = slices.Clone(change.Fields)
+	for i, field := range change.Fields {
+		if field.Addition && slices.ContainsFunc(unknown, field.Path.Equal) {
+			change.Fields[i].Unverified = true
+			change.Fields[i].Note = cmp.Or(field.Note, notVerifiedAddition)
+		}
+	}
+	return change
+}
+
+// verified takes the marks off what cannot be changed: nobody fills in what nobody may
+// take away.
+func verified(change Change) Change {
+	change.Fields = slices.Clone(change.Fields)
+	for i, field := range change.Fields {
+		if field.Unverified && field.Fixed {
+			change.Fields[i].Unverified = false
+			if field.Note == notVerifiedAddition {
+				change.Fields[i].Note = ""
+			}
+		}
+	}
+	return change
 }
 
 // withoutRequired leaves out the leftovers that the API server does not let go: where a

@@ -36,6 +36,9 @@ const noOwner = "removed fields have no owner"
 // orderOnly is the note of a list whose elements are all there.
 const orderOnly = "only the order of the elements differs"
 
+// notVerifiedAddition is the note of an addition that may be a default.
+const notVerifiedAddition = "not verified: the API server did not say whether it fills this in by itself"
+
 // leftToPeople is the note of a difference that policy's alert_only_fields names.
 const leftToPeople = "a policy leaves it to people"
 
