@@ -97,7 +97,7 @@ func reportApp(request Request, a app, state drift.AppState, now time.Time) drif
 	results, filtered := inNamespace(a.results, request.Namespace)
 	return drift.ReportOfApp(drift.AppOutcome{
 		App: a.config, Revision: a.revision, Rendered: a.rendered,
-		Complete: len(a.incomplete) == 0 && len(a.failed) == 0, FirstRun: !a.known(),
+		Complete: len(a.incomplete) == 0 && (len(a.failed) == 0 || a.unconfirmed), FirstRun: !a.known(),
 		Skipped: a.rendered.Skipped + filtered, Results: results, Health: drift.WorstHealth(results),
 		Warnings: warningsOf(a, results), Withheld: a.withheld, State: state, Now: now,
 	})

@@ -154,6 +154,9 @@ type app struct {
 	results  []drift.Result
 	waits    string // why nothing of the app was written: a dependency
 	failed   []error
+	// unconfirmed says that all of failed is the inventory, which could not be written after
+	// the writes: what the report tells of them is true all the same.
+	unconfirmed bool
 }
 
 func (a app) fail(stage string, err error) app {

@@ -214,7 +214,9 @@ func (s *session) blind(whole, working context.Context, cause error) error {
 	outcome.Report.Errors = append(failure.Errors, outcome.Report.Errors...)
 	outcome.Report.Run.ExitCode = exitCode
 	redactor := s.redactor(outcome.Secrets)
-	s.remember(whole, leased, outcome, s.fallbackNotify(), redactor)
+	if err := s.remember(whole, leased, outcome, s.fallbackNotify(), redactor); err != nil {
+		outcome.Report.Errors = append(outcome.Report.Errors, unsaved(err)...)
+	}
 	return s.print(outcome.Report, redactor)
 }
 

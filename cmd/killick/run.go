@@ -105,7 +105,11 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	outcome.Record = s.complete(leased, outcome.Record)
 	redactor := s.redactor(outcome.Secrets)
-	s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup), redactor)
+	if err := s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup), redactor); err != nil {
+		outcome.Report.Errors = append(outcome.Report.Errors, unsaved(err)...)
+		outcome.Tally.Partial = true // the next run knows less than it should
+		outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
+	}
 	return s.print(outcome.Report, redactor)
 }
 

@@ -82,7 +82,8 @@ func (s *session) reach(ctx context.Context) (lost, err error) {
 	}
 	s.told, err = s.cluster.LoadRun(ctx)
 	if s.unread = err != nil; s.unread && s.mode.Remembers() {
-		return nil, failed(reconcile.ExitPartial, "cluster", err)
+		// What is wrong with the config or the policies is told in the same run.
+		return failed(reconcile.ExitPartial, "cluster", err), nil
 	}
 	return s.copied(), nil
 }

@@ -49,29 +49,29 @@ func (s *session) redactor(secrets []drift.SecretValue) drift.Redactor {
 }
 
 // remember tells people, and saves what the next run needs. It goes on when the
-// run was interrupted; its failures are said and change nothing.
-func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config, redactor drift.Redactor) {
+// run was interrupted. The error joins what could not be saved; that people could not be
+// told changes nothing.
+func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config, redactor drift.Redactor) error {
 	told := drift.Told{"": errorsTold(s.told)}
 	for name, state := range outcome.States {
 		told[name] = state.Notified
 	}
 	told, all := s.tell(ctx, redactor.Report(outcome.Report), told, to, redactor)
 	if !keepable(leased) {
-		return
+		return nil
 	}
 	ctx, cancel := s.budget(ctx, saving)
 	defer cancel()
-	saved := true
+	var unsaved []error
 	for name, state := range outcome.States {
 		state = state.Redacted(redactor, s.key, name)
 		state.Notified = told[name]
 		if err := s.cluster.SaveState(ctx, name, state); err != nil {
-			saved = false
-			fmt.Fprintln(s.err, "killick: saving state:", redactor.String(err.Error()))
+			unsaved = append(unsaved, err)
 		}
 	}
 	if record := outcome.Record; record != nil {
-		record.Settled = record.Settled && all && saved
+		record.Settled = record.Settled && all && len(unsaved) == 0
 		if record.Standing != nil {
 			record.Standing.State = s.cluster.StateDigest(*record)
 		}
@@ -80,7 +80,17 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	} else {
 		s.unsettle()
 	}
-	s.saveRun(ctx, told, s.desired.config.Notify, redactor)
+	return errors.Join(append(unsaved, s.saveRun(ctx, told, s.desired.config.Notify))...)
+}
+
+// unsaved are the errors of what could not be saved, each cause once: a full API server
+// refuses the state of every app.
+func unsaved(err error) []drift.ReportError {
+	var told []drift.ReportError
+	for _, one := range problems(err) {
+		told = append(told, drift.ReportOf("", "cluster", one))
+	}
+	return told
 }
 
 // unsettle keeps the record of the last complete run, after one that was none: it
@@ -168,7 +178,7 @@ const errorTexts = 40
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
 // where it happened; and which cluster this is, so that the next run can hold to it.
-func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) {
+func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify) error {
 	state := s.told
 	state.Cluster, state.Errors = s.knownCluster(), map[string]time.Time{}
 	state.Installation, state.Own = s.installation(), s.own()
@@ -188,9 +198,7 @@ func (s *session) saveRun(ctx context.Context, told drift.Told, section config.N
 			state.Errors[fingerprint] = s.now().UTC().Truncate(time.Second)
 		}
 	}
-	if err := s.cluster.SaveRun(ctx, state); err != nil {
-		fmt.Fprintln(s.err, "killick: saving state:", redactor.String(err.Error()))
-	}
+	return s.cluster.SaveRun(ctx, state)
 }
 
 // fail reports a run that could not begin, and tells people once per error: with
@@ -206,7 +214,9 @@ func (s *session) fail(ctx context.Context, err error) error {
 		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
-			s.saveRun(ctx, told, s.desired.config.Notify, redactor)
+			if err := s.saveRun(ctx, told, s.desired.config.Notify); err != nil {
+				report.Errors = append(report.Errors, drift.ReportOf("", "cluster", err))
+			}
 		}
 	}
 	if err := s.print(report, redactor); err != nil {

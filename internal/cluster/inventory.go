@@ -35,11 +35,19 @@ func (c *Client) Load(ctx context.Context, app string) (drift.Inventory, drift.A
 		}
 		state, wrote = drift.AppState{}, true // it may have told of a write
 		c.note(drift.ReportError{App: app, Stage: "cluster", Message: fmt.Sprintf("the state of app %q counts as lost: %v", app, err),
-			Hint: "nothing to do: this run compares afresh and writes it anew"})
+			Hint: lostHint(err)})
 	}
 	// Only what was ours has a memo row, and only what was written was healed.
 	c.rememberWrites(app, wrote || len(state.Rows) > 0 || len(state.Heals) > 0)
 	return inventory, state, nil
+}
+
+// lostHint is what a person can do about a cache that cannot be read.
+func lostHint(err error) string {
+	if errors.Is(err, errNewer) {
+		return "run the Killick that wrote it, or a newer one; this one compares afresh and writes it anew"
+	}
+	return "nothing to do: this run compares afresh and writes it anew"
 }
 
 // rememberWrites and wroteBefore keep whether an app's state, as it was loaded,
@@ -76,11 +84,11 @@ func (c *Client) loadInventory(ctx context.Context, app string) (drift.Inventory
 	}
 	packed, err := contentOf(parent, "binaryData", inventoryKey)
 	if err != nil {
-		return drift.Inventory{}, fmt.Errorf("ConfigMap %q is damaged: %w", name, err)
+		return drift.Inventory{}, unusable(name, err)
 	}
 	inventory := drift.Inventory{Known: true, Installation: installation, Source: text(parent, "metadata", "annotations", sourceAnnotation)}
 	if err := unpack(packed, &inventory.Entries); err != nil {
-		return drift.Inventory{}, fmt.Errorf("ConfigMap %q is damaged: %w", name, err)
+		return drift.Inventory{}, unusable(name, err)
 	}
 	guards, err := contentOf(parent, "binaryData", guardsKey)
 	if err == nil && unpack(guards, &inventory.Guards) != nil {
@@ -88,6 +96,15 @@ func (c *Client) loadInventory(ctx context.Context, app string) (drift.Inventory
 	}
 	c.remember(name, stored{version: versionOf(parent), packed: packed, guards: guards, source: inventory.Source})
 	return inventory, nil
+}
+
+// unusable is an inventory that is there and cannot be used, with what a person can do.
+func unusable(name string, err error) error {
+	if errors.Is(err, errNewer) {
+		return &drift.Problem{Hint: "run the Killick that wrote it, or a newer one", Err: fmt.Errorf("ConfigMap %q: %w", name, err)}
+	}
+	return &drift.Problem{Hint: "restore the ConfigMap from a backup; or delete it: the next run finds the app's objects by their label, and prunes none of them before a person accepts",
+		Err: fmt.Errorf("ConfigMap %q is damaged: %w", name, err)}
 }
 
 // SaveInventory writes an app's ApplySet parent: hints, inventory, installation

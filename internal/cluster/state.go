@@ -20,8 +20,12 @@ const (
 	keyBytes = 32
 )
 
-// errDamaged says that a cache is there and cannot be read.
-var errDamaged = errors.New("it is damaged")
+// errDamaged says that what is stored is there and cannot be read, and errNewer that a
+// newer Killick wrote it.
+var (
+	errDamaged = errors.New("it is damaged")
+	errNewer   = errors.New("a newer Killick wrote it")
+)
 
 // loadState reads one cache into a value that stays as it is when there is
 // none.
@@ -81,7 +85,7 @@ func (c *Client) LoadRun(ctx context.Context) (drift.RunState, error) {
 	var state drift.RunState
 	err := c.loadState(ctx, runName, &state)
 	if errors.Is(err, errDamaged) {
-		c.note(drift.ReportError{Stage: "cluster", Message: fmt.Sprintf("the state of the last run counts as lost: %v", err)})
+		c.note(drift.ReportError{Stage: "cluster", Message: fmt.Sprintf("the state of the last run counts as lost: %v", err), Hint: lostHint(err)})
 		return drift.RunState{}, nil
 	}
 	if err != nil {

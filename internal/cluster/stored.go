@@ -105,7 +105,7 @@ func unpack(packed []byte, into any) error {
 		return err
 	}
 	if found.Schema != storedSchema {
-		return fmt.Errorf("it has schema %d, and this binary reads %d", found.Schema, storedSchema)
+		return fmt.Errorf("%w: it has schema %d, and this binary reads %d", errNewer, found.Schema, storedSchema)
 	}
 	return json.Unmarshal(found.Content, into)
 }
