@@ -80,7 +80,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	} else {
 		s.unsettle()
 	}
-	return errors.Join(append(unsaved, s.saveRun(ctx, told, s.desired.config.Notify))...)
+	return errors.Join(append(unsaved, s.saveRun(ctx, told, s.desired.config.Notify, redactor))...)
 }
 
 // unsaved are the errors of what could not be saved, each cause once: a full API server
@@ -178,7 +178,7 @@ const errorTexts = 40
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
 // where it happened; and which cluster this is, so that the next run can hold to it.
-func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify) error {
+func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) error {
 	state := s.told
 	state.Cluster, state.Errors = s.knownCluster(), map[string]time.Time{}
 	state.Installation, state.Own = s.installation(), s.own()
@@ -214,7 +214,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
-			if err := s.saveRun(ctx, told, s.desired.config.Notify); err != nil {
+			if err := s.saveRun(ctx, told, s.desired.config.Notify, redactor); err != nil {
 				report.Errors = append(report.Errors, drift.ReportOf("", "cluster", err))
 			}
 		}
