@@ -89,7 +89,7 @@ func provides(volumes []corev1.Volume, file string) bool {
 
 func TestArguments(t *testing.T) {
 	common := []string{"run", "--repo=https://git.example.com/platform.git", "--ref=main", "--config=killick.yaml",
-		"--state-namespace=ops", "--timeout=570s", "--output=text"}
+		"--state-namespace=ops", "--timeout=570s", "--output=text", "--detect"}
 	for _, c := range []struct {
 		why, values string
 		want        []string
