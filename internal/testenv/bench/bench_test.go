@@ -593,11 +593,13 @@ func TestMakeBench(t *testing.T) {
 	dir := t.TempDir()
 	makefile := must(os.ReadFile("../../../Makefile"))(t)
 	for path, text := range map[string]string{
-		"Makefile":                            string(makefile),
-		"internal/testenv/bench/argo/main.go": "",
-		"bin/peers/argo":                      "of an earlier build",
-		"bin/bench":                           "#!/bin/sh\necho measured\n",
-		"go":                                  "#!/bin/sh\ncase $PWD in */argo) exit 1;; esac\n",
+		"Makefile":                                 string(makefile),
+		"internal/testenv/bench/argo/main.go":      "",
+		"internal/testenv/bench/references/go.mod": "",
+		"bin/peers/argo":                           "of an earlier build",
+		"bin/bench":                                "#!/bin/sh\necho measured\n",
+		"bin/renders":                              "#!/bin/sh\necho rendered\n",
+		"go":                                       "#!/bin/sh\ncase $PWD in */argo) exit 1;; esac\n",
 	} {
 		path = filepath.Join(dir, path)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o700)); err != nil {
@@ -605,7 +607,7 @@ func TestMakeBench(t *testing.T) {
 		}
 	}
 	said, err := exec.CommandContext(t.Context(), "make", "-C", dir, "bench", "GO="+filepath.Join(dir, "go"), "VERSION=x").CombinedOutput()
-	if err != nil || !bytes.Contains(said, []byte("\nmeasured\n")) {
+	if err != nil || !bytes.Contains(said, []byte("\nmeasured\n")) || !bytes.Contains(said, []byte("\nrendered\n")) {
 		t.Errorf("make bench: %v\n%s", err, said)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "bin/peers/argo")); !errors.Is(err, os.ErrNotExist) {
