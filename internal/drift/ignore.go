@@ -259,8 +259,8 @@ func (n Noise) Effective(object Object, change Change, live map[string]any) (Obj
 			tree = withoutValue(tree, field.Path, wantedIn) // a null there would keep it
 		}
 		want, ok := wantedValue(object.Manifest, field.Path)
-		if !field.Partial || !ok {
-			continue
+		if !field.Partial || !ok || field.Left || carried(field) {
+			continue // what stays keeps all of its live value
 		}
 		// The change itself shows masked values: a Secret's are taken from the objects.
 		have, _ := ValueAt(live, field.Path)

@@ -103,6 +103,37 @@ func TestLeaveToPeople(t *testing.T) {
 	}
 }
 
+// A value that merges as one stays whole also where policy ignores a part of it.
+func TestWriteBesideWhatIsLeftAndIgnored(t *testing.T) {
+	t.Parallel()
+	role := func(group, verb, label string) string {
+		return "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: shop, labels: {app: " + label + "}}, rules: [{apiGroups: [" + group + "], verbs: [" + verb + "]}]}"
+	}
+	for name, stays := range map[string]func(Change) Change{
+		"left to people": func(change Change) Change { return LeaveToPeople(change, []Path{{"rules"}}) },
+		"what cannot be changed": func(change Change) Change {
+			for i := range change.Fields {
+				change.Fields[i].Fixed = change.Fields[i].Path.Equal(Path{"rules"})
+			}
+			return change
+		},
+	} {
+		s := synced(t, role("a", "get", "one"))
+		s.set("kubectl-edit", "rules", []any{map[string]any{"apiGroups": []any{"b"}, "verbs": []any{"*"}}})
+		live, _ := ValueAt(s.live, Path{"rules"})
+		git := role("a", "get", "two")
+		change := stays(WithoutIgnored(s.compare(git), []Path{{"rules", "*", "apiGroups"}}))
+		decision := Decide(change, granting(VerbSync, VerbHeal, VerbAlertOnlyFields), Facts{})
+		if !decision.Action.Writes() {
+			t.Fatalf("%s: %s, %s", name, decision.Action, decision.Reason)
+		}
+		s.takeOver(desired(t, git), change, decision.Granted, false)
+		if got, _ := ValueAt(s.live, Path{"rules"}); !equalValues(got, live) {
+			t.Errorf("%s: it is %v, not %v", name, got, live)
+		}
+	}
+}
+
 // A write keeps the live value of what is left to people, whoever owns it.
 func TestWriteBesideWhatIsLeft(t *testing.T) {
 	t.Parallel()
