@@ -182,6 +182,22 @@ func TestWholeListOfChance(t *testing.T) {
 	}
 }
 
+// A map in which chance makes names keeps those of the live object.
+func TestWholeMapOfChance(t *testing.T) {
+	t.Parallel()
+	object := func(random string) Object {
+		o := desired(t, strings.ReplaceAll("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: storefront}, data: {fixed: x, RANDOM: z}}", "RANDOM", random))
+		o.Nondeterministic = []Path{at("data")}
+		return o
+	}
+	s := newServer(t)
+	s.store(s.merged(FieldManager, object("one").Manifest))
+	s.set("kubectl-edit", "data more", "theirs")
+	if diff := cmp.Diff(any(map[string]any{"fixed": "x", "one": "z"}), valueLeft(t, object("two"), s.live, at("data"))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // valueLeft is a value of what is compared and written.
 func valueLeft(t testing.TB, object Object, live map[string]any, path Path) any {
 	t.Helper()

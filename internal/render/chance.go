@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -48,23 +49,19 @@ func differences(at drift.Path, a, b any) []drift.Path {
 		if !ok {
 			break
 		}
+		if len(without(a, b)) > 0 && len(without(b, a)) > 0 && ownKeys(at) {
+			break // chance makes names in it: those of the live object stand in neither
+		}
 		var found []drift.Path
-		names := slices.Sorted(maps.Keys(a))
-		for name := range b {
-			if _, both := a[name]; !both {
-				names = append(names, name)
+		for _, name := range slices.Sorted(maps.Keys(a)) {
+			if other, both := b[name]; both {
+				found = append(found, differences(at.Field(name), a[name], other)...)
 			}
 		}
-		slices.Sort(names)
-		for _, name := range names {
-			below, inA := a[name]
-			other, inB := b[name]
-			if inA != inB {
-				found = append(found, at.Field(name))
-				continue
-			}
-			found = append(found, differences(at.Field(name), below, other)...)
+		for _, name := range slices.Concat(without(a, b), without(b, a)) {
+			found = append(found, at.Field(name))
 		}
+		slices.SortFunc(found, func(x, y drift.Path) int { return cmp.Compare(x.Pointer(), y.Pointer()) })
 		return found
 	case []any:
 		b, ok := b.([]any)
@@ -85,6 +82,17 @@ func differences(at drift.Path, a, b any) []drift.Path {
 		return nil
 	}
 	return []drift.Path{slices.Clone(at)}
+}
+
+// without are the names in a map that another one lacks.
+func without(a, b map[string]any) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(name string) bool { _, both := b[name]; return both })
+}
+
+// ownKeys says that the names in a map may be left alone with it: not those of the object
+// itself, and not its labels, among which is the app's.
+func ownKeys(at drift.Path) bool {
+	return len(at) > 1 && !slices.Equal(at, drift.Path{"metadata", "labels"}) || len(at) == 1 && at[0] != "metadata"
 }
 
 // listKeys are the fields by which Kubernetes' own lists, and most of others, tell their

@@ -50,14 +50,19 @@ func (h *helm) place(parts []chartPart, name string) (file, template string) {
 }
 
 // differing is what of a second pass has another text than in the first, and from where
-// that comes. All the rest need not be read again.
+// that comes. All the rest need not be read again. Templates of one origin go together: a
+// dependency that is used twice has one file for both, and so have the charts in an archive.
 func (h *helm) differing(first, second chartOutput) (chartOutput, map[drift.Origin]bool) {
 	differ := map[drift.Origin]bool{}
-	rendered := map[string]string{}
 	for name, content := range second.rendered {
 		if content != first.rendered[name] {
-			rendered[name] = content
 			differ[h.templateOrigin(second, name)] = true
+		}
+	}
+	rendered := map[string]string{}
+	for name, content := range second.rendered {
+		if differ[h.templateOrigin(second, name)] {
+			rendered[name] = content
 		}
 	}
 	second.rendered = rendered
