@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,16 +138,24 @@ func (k *keyed) value(node *yamlv3.Node) (any, error) {
 func (k *keyed) mapping(node *yamlv3.Node) (map[string]any, error) {
 	own, merged := map[string]any{}, map[string]any{}
 	lines := map[string]int{}
+	clashes := map[string]repeat{} // what two merge keys bring with different values
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, line := node.Content[i], k.above+node.Content[i].Line
 		if key.Tag == "!!merge" {
 			if first, twice := lines[key.Value]; twice && k.kustomizeKeys {
 				k.note(&k.repeats, repeat{key: key.Value, first: first, second: line})
 			}
-			lines[key.Value] = line
-			if err := k.merge(node.Content[i+1], merged); err != nil {
+			brought := map[string]any{}
+			if err := k.merge(node.Content[i+1], brought); err != nil {
 				return nil, err
 			}
+			for name, v := range brought {
+				if before, both := merged[name]; both && !reflect.DeepEqual(before, v) {
+					clashes[name] = repeat{key: name, first: lines[key.Value], second: line}
+				}
+				merged[name] = v
+			}
+			lines[key.Value] = line
 			for name, v := range own {
 				if brought, both := merged[name]; both && !reflect.DeepEqual(brought, v) {
 					k.note(&k.hidden, repeat{key: name, first: lines[name], second: line})
@@ -166,9 +176,12 @@ func (k *keyed) mapping(node *yamlv3.Node) (map[string]any, error) {
 		}
 		own[name], lines[name] = v, line
 	}
-	for name, v := range own {
-		merged[name] = v
+	for _, name := range slices.Sorted(maps.Keys(clashes)) {
+		if _, settled := own[name]; !settled {
+			k.note(&k.repeats, clashes[name])
+		}
 	}
+	maps.Copy(merged, own)
 	return merged, nil
 }
 
@@ -253,6 +266,8 @@ func (k *keyed) scalar(node *yamlv3.Node) (any, error) {
 	case k.labels && (strings.EqualFold(node.Value, "y") || strings.EqualFold(node.Value, "n")):
 		k.note(&k.letters, repeat{key: node.Value, first: k.above + node.Line})
 		return node.Value, nil
+	case strings.Contains(node.Value, "\n"), strings.HasPrefix(node.Value, "---"), strings.HasPrefix(node.Value, "..."):
+		return node.Value, nil // text, which would mean something else at the start of a line
 	}
 	return v, yamlv2.Unmarshal([]byte(node.Value), &v)
 }
