@@ -109,9 +109,9 @@ func (r Repository) with(given []override) Repository {
 	moved := slices.ContainsFunc(given, func(o override) bool { return o.field == "url" })
 	logs := slices.ContainsFunc(given, func(o override) bool { return o.field != "caFile" && !slices.Contains(elsewhere, o.field) })
 	if moved || logs {
-		kept := Repository{URL: r.URL, Ref: r.Ref, CAFile: r.CAFile}
+		kept := Repository{URL: r.URL, Ref: r.Ref, CAFile: r.CAFile, Web: r.Web}
 		if moved {
-			kept.CAFile = ""
+			kept.CAFile, kept.Web = "", nil
 		}
 		r = kept
 	}

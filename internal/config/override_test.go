@@ -10,7 +10,8 @@ import (
 // What a flag says of a repository takes the place of what the config says, so that the
 // pod's files need not be there.
 func TestWithRepositories(t *testing.T) {
-	charts := Repository{URL: "https://git.example.com/charts.git", Ref: "v3", TokenFile: "/etc/killick/git/charts", CAFile: "/etc/killick/ca"}
+	charts := Repository{URL: "https://git.example.com/charts.git", Ref: "v3", TokenFile: "/etc/killick/git/charts", CAFile: "/etc/killick/ca",
+		Web: &Web{URL: "https://git.example.com/charts", Host: "gitea"}}
 	shared := Repository{URL: "ssh://git@git.example.com/shared.git", Ref: "main", SSHKeyFile: "/etc/killick/ssh", KnownHostsFile: "/etc/killick/hosts"}
 	tests := []struct {
 		why    string
@@ -20,13 +21,13 @@ func TestWithRepositories(t *testing.T) {
 	}{
 		{why: "nothing given"},
 		{why: "another file", values: []string{"charts.tokenFile=token"}, want: map[string]Repository{
-			"charts": {URL: charts.URL, Ref: "v3", TokenFile: "token", CAFile: charts.CAFile}}},
+			"charts": {URL: charts.URL, Ref: "v3", TokenFile: "token", CAFile: charts.CAFile, Web: charts.Web}}},
 		{why: "another way to log in", values: []string{"charts.usernameFile=u", "charts.passwordFile=p=1,2"}, want: map[string]Repository{
-			"charts": {URL: charts.URL, Ref: "v3", UsernameFile: "u", PasswordFile: "p=1,2", CAFile: charts.CAFile}}},
+			"charts": {URL: charts.URL, Ref: "v3", UsernameFile: "u", PasswordFile: "p=1,2", CAFile: charts.CAFile, Web: charts.Web}}},
 		{why: "a variable", values: []string{"charts.tokenEnv=CI_TOKEN", "charts.caFile="}, want: map[string]Repository{
-			"charts": {URL: charts.URL, Ref: "v3", TokenEnv: "CI_TOKEN"}}},
+			"charts": {URL: charts.URL, Ref: "v3", TokenEnv: "CI_TOKEN", Web: charts.Web}}},
 		{why: "none at all", values: []string{"charts.tokenFile="}, want: map[string]Repository{
-			"charts": {URL: charts.URL, Ref: "v3", CAFile: charts.CAFile}}},
+			"charts": {URL: charts.URL, Ref: "v3", CAFile: charts.CAFile, Web: charts.Web}}},
 		{why: "over ssh instead", values: []string{"charts.sshKeyFile=k", "charts.knownHostsFile=h", "charts.url=git@git.example.com:charts.git"}, want: map[string]Repository{
 			"charts": {URL: "git@git.example.com:charts.git", Ref: "v3", SSHKeyFile: "k", KnownHostsFile: "h"}}},
 		{why: "another key", values: []string{"shared.sshKeyFile=k", "shared.knownHostsFile=h"}, want: map[string]Repository{
