@@ -172,3 +172,31 @@ func TestAppThatLeftTheConfig(t *testing.T) {
 		t.Errorf("the inventory (-want +got):\n%s", diff)
 	}
 }
+
+// An app that left the config is not forgotten while one of its objects is there, whatever
+// somebody has made of the part-of label.
+func TestAppThatLeftTheConfigAndItsLabels(t *testing.T) {
+	t.Parallel()
+	left := `error: shop config: app "shop" left the config; its objects stay`
+	for name, label := range map[string]func(*site) string{
+		"taken off":             func(*site) string { return "null" },
+		"another tool's":        func(*site) string { return "applyset-other-v1" },
+		"another app's by hand": func(s *site) string { return drift.ApplySetID("other", s.state) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.app("other")
+			s.commit(map[string]string{"a.yaml": configMap("a"), "other/c.yaml": configMap("c")})
+			s.converge()
+			s.merge("kubectl-label", "v1 ConfigMap a", `{metadata: {labels: {applyset.kubernetes.io/part-of: `+label(s)+`}}}`)
+			s.apps = slices.DeleteFunc(s.apps, func(a drift.App) bool { return a.Name == "shop" })
+			for range 2 {
+				s.run().expect("the object is there", left)
+			}
+			s.remove("v1 ConfigMap a")
+			s.run().silent("it is gone")
+			s.absent("v1 ConfigMap " + s.state + "/" + drift.ParentName("shop"))
+		})
+	}
+}

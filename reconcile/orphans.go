@@ -53,13 +53,20 @@ func (r Reconciler) anyLeft(ctx context.Context, request Request, apps []app, na
 		}
 		// One that stays is enough to know.
 		seen := r.Reader.Get(ctx, drift.App{}, entry.ID, entry.Version)
-		label := drift.Labels(seen.Live)[drift.LabelPartOf]
-		theirs := label == partOf || label == "" && drift.UIDOf(seen.Live) == entry.UID
-		if seen.State == drift.Unreadable || seen.State == drift.Present && theirs {
+		if seen.State == drift.Unreadable || seen.State == drift.Present && staysWith(partOf, entry, drift.CompareExtra(seen, entry, family(request))) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// staysWith says that a live object is, or may be, still the app's: by its label, or as the
+// very object that was applied, unless another app has written its own label to it. Whoever
+// else changed the label has not taken the object over.
+func staysWith(partOf string, entry drift.Entry, change drift.Change) bool {
+	own := change.Ownership
+	same := change.Err != nil || change.UID == entry.UID
+	return own.PartOf == partOf || same && (own.PartOf == "" || !own.LabelOwned)
 }
 
 // taken says that an app of this run has an object, or that a plan would give it to one.
