@@ -43,11 +43,11 @@ func Decide(change Change, verdict Verdict, facts Facts) Decision {
 		return Decision{Reason: reason, Hint: hintGuarded(change, facts), Overruled: applying(grants(verdict), change), Severity: severityOf(verdict),
 			Routes: routesOf(verdict), Failed: verdict.Err != nil, Err: verdict.Err, Contested: len(facts.Contested) > 0}
 	}
-	movable := leaving(change, isUnsure)
+	// What is left to people goes first: each of these keeps what there is where it is all.
+	movable := leaving(goesOn(change), isUnsure)
 	if !verdict.Has(VerbReplace) {
 		movable = leaving(movable, isFixed)
 	}
-	movable = goesOn(movable)
 	decision := combine(movable, verdict)
 	decision.Overruled = applying(overruled(verdict, decision), movable)
 	decision.Severity, decision.Routes = severityOf(verdict), routesOf(verdict)

@@ -49,6 +49,10 @@ func TestDecideBesideWhatIsLeft(t *testing.T) {
 			[]string{"data.git"}, "because of sync; data.live stays as it is"},
 		{"beside what cannot be changed", "deleting the object would lose it", but(added(CauseGit), immutable(at("data git"))), []string{"data extra"}, []Verb{VerbSync, VerbReplace}, AlertOnly, nil,
 			"a policy leaves data.extra to people, and replacing the object would lose it"},
+		{"beside what cannot be taken back in place", "nothing else is there to write", but(added(CauseGit), func(c *Change) { c.Fields[0].Fixed = true }), []string{"data extra"}, []Verb{VerbSync, VerbHeal}, AlertOnly, nil,
+			saysFixed(at("data git"))},
+		{"beside what the API server has not answered for", "nothing else is there to write", but(added(CauseGit), func(c *Change) { c.Fields[0].Unsure = true }), []string{"data extra"}, []Verb{VerbSync, VerbHeal}, AlertOnly, nil,
+			saysUnsure(at("data git"))},
 		{"what Git's choice excludes", "a write has to take it away", but(changed(CauseBoth), func(c *Change) { c.Fields[1].Excluded = true }), []string{"data live"}, []Verb{VerbSync, VerbHeal}, AlertOnly, nil,
 			"a policy leaves data.live to people, and the API server does not take it beside what Git says"},
 	} {
