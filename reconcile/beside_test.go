@@ -152,3 +152,30 @@ func TestHealsBesideAnAddition(t *testing.T) {
 		})
 	}
 }
+
+// What a rollout brought is known to have been there, although something else of the object
+// stays as it is: a hand that takes it away is the cluster's change, which sync alone does
+// not put back.
+func TestRemovedBesideWhatStays(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.rego = "package drift.test\n" + `sync contains "Git says so"` + "\n" + `alert_only_fields contains "/data/mode"` + "\n"
+	git := func(data string) map[string]string {
+		return map[string]string{"a.yaml": existing("v1", "ConfigMap", "a", "data: {"+data+"}")}
+	}
+	s.commit(git("mode: a"))
+	s.converge()
+	s.merge("kubectl-edit", "v1 ConfigMap a", `{data: {mode: b}}`)
+	for _, data := range []string{"mode: a, one: u", "mode: a, one: u, two: v"} {
+		s.commit(git(data))
+		s.run().expect("the rollout of "+data, "ConfigMap a: modified/both sync applied")
+	}
+	s.merge("kubectl-edit", "v1 ConfigMap a", `{data: {one: null, two: null}}`)
+	for _, r := range []result{s.plan(), s.run()} {
+		r.expect("both are taken away", "ConfigMap a: modified/both alert-only skipped")
+		want := []string{"remove /data/one both", "remove /data/two both", "replace /data/mode both"}
+		if diff := cmp.Diff(want, causes(r.of("ConfigMap a"))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", r.Report.Run.Mode, diff)
+		}
+	}
+}

@@ -129,7 +129,7 @@ func remember(request Request, a app, now time.Time) drift.AppState {
 		key := step.Change.ID.String()
 		if row, ok := a.state.Rows[key]; ok {
 			row.Proof = row.Proof && believed
-			state.Rows[key] = row
+			state.Rows[key] = named(request, row, result)
 		}
 		row, confirmed := confirmedRow(request, a, result)
 		if confirmed {
@@ -235,6 +235,20 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 		row = renewed(row, live, result.Health)
 	}
 	return row, true
+}
+
+// named is the row of an object that was written and is not all as Git says, or is not known
+// to be: it also names what was written. Who takes that away again is the cluster.
+func named(request Request, row drift.Row, result drift.Result) drift.Row {
+	if result.After == nil {
+		return row
+	}
+	object := request.Noise.LeaveAlone(result.Step.Object.Unpack(), result.After)
+	written, err := request.Noise.RowOf(request.Key, object.Manifest, result.After)
+	if err == nil {
+		row.Named = row.Named.With(written.Named)
+	}
+	return row
 }
 
 // unwritten are the differences that are still there after the run.

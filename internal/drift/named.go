@@ -24,6 +24,10 @@ func namedFields(manifest, live map[string]any, shape *fieldpath.Set) Named {
 	var sums []uint32
 	walk := leaves{found: func(sum uint32) { sums = append(sums, sum) }}
 	walk.both(pathSum(nil), shape, applied(manifest), comparable(live))
+	return namedOf(sums)
+}
+
+func namedOf(sums []uint32) Named {
 	slices.Sort(sums)
 	sums = slices.Compact(sums)
 	named := make(Named, 0, len(sums)*namedBytes)
@@ -31,6 +35,21 @@ func namedFields(manifest, live map[string]any, shape *fieldpath.Set) Named {
 		named = append(named, byte(sum>>16), byte(sum>>8), byte(sum))
 	}
 	return named
+}
+
+// With is the set that also has another one's fields. That of a row of an earlier version
+// stays empty: of the fields before nothing is known.
+func (n Named) With(more Named) Named {
+	if len(n) == 0 {
+		return n
+	}
+	var sums []uint32
+	for _, set := range []Named{n, more} {
+		for i := range len(set) / namedBytes {
+			sums = append(sums, set.sum(i))
+		}
+	}
+	return namedOf(sums)
 }
 
 // lacks says that a manifest named nothing of a value. An empty set is that of a row of

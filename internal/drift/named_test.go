@@ -85,6 +85,13 @@ func TestNamedSize(t *testing.T) {
 			t.Errorf("%s is not named, and recorded", path)
 		}
 	}
+	more := namedFields(map[string]any{"data": map[string]any{"key1": "x"}}, nil, structure(nil))
+	if both := read.With(more); both.lacks(Path{"data", "key1"}, structure(nil), "x") || both.lacks(Path{"spec", "replicas"}, structure(nil), "x") || !both.lacks(Path{"data", "key2"}, structure(nil), "x") {
+		t.Error("two sets together are not both of them")
+	}
+	if len(Named(nil).With(more)) > 0 {
+		t.Error("a row that recorded nothing seems to know all that its manifest named")
+	}
 	if Named(nil).lacks(Path{"spec"}, structure(nil), "x") {
 		t.Error("a row that recorded nothing knows what a manifest lacked")
 	}
