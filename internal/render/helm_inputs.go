@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -46,7 +47,7 @@ func (h *helm) read() error {
 		}
 		// What was read, not the file: a value beside a merge key wins there.
 		if len(documents) == 1 {
-			if data, err = json.Marshal(documents[0].tree); err != nil {
+			if data, err = asJSON(documents[0].tree); err != nil {
 				return problem(drift.Origin{File: file}, "", "reading values: %w", err)
 			}
 		}
@@ -59,7 +60,7 @@ func (h *helm) read() error {
 	}
 	// Inline values pass through YAML like a file's, so that numbers have the
 	// same types.
-	inline, err := json.Marshal(h.job.app.Helm.Values)
+	inline, err := asJSON(h.job.app.Helm.Values)
 	if err != nil {
 		return problem(h.origin, "", "reading helm.values: %w", err)
 	}
@@ -111,6 +112,24 @@ func deepCopy(values any) (map[string]any, error) {
 	}
 	copied := map[string]any{}
 	return copied, json.Unmarshal(data, &copied)
+}
+
+// asJSON is a value as JSON that a reader of YAML takes for the same: there some characters
+// end a line or are refused where they stand unescaped.
+func asJSON(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	for _, r := range string(data) {
+		if r >= 0x7f && r < 0xa0 || r == '\ufeff' {
+			fmt.Fprintf(&text, `\u%04x`, r)
+			continue
+		}
+		text.WriteRune(r)
+	}
+	return text.Bytes(), nil
 }
 
 // readChart collects the chart's files under .helmignore, as loader.LoadDir

@@ -106,6 +106,8 @@ func TestRepeatedKeys(t *testing.T) {
 		"a merge in a value file": {[]string{"app/Chart.yaml", chartYAML, "app/v.yaml", "a: &a {k: merged, l: merged}\nb:\n  k: own\n  <<: *a\n",
 			"app/templates/a.yaml", configMap("a") + "data: {{ toJson .Values.b }}\n"}, valued, `{"k":"own","l":"merged"}`,
 			[]string{`app/v.yaml:3: key "k" stands before the merge key << in line 4: its own value is taken, as YAML says, where Helm and kubectl take the merged one; write << first, where all agree`}, ""},
+		"characters that YAML takes only escaped, in a value file": {[]string{"app/Chart.yaml", chartYAML, "app/v.yaml", "b: \"a\\x7fb\\N c\\u2028d\\ufeffe\\u00a0f\U0001f600\"\n",
+			"app/templates/a.yaml", configMap("a") + "data: {k: {{ .Values.b | b64enc }}}\n"}, valued, `{"k":"YX9iwoUgY+KAqGTvu79lwqBm8J+YgA=="}`, nil, ""},
 		"both in default values": {[]string{"app/Chart.yaml", chartYAML, "app/values.yaml", "a: 1\na: 1\nb: 1\nb: 2\n", "app/templates/a.yaml", configMap("a") + "data: {b: {{ .Values.b | quote }}}\n"}, shop, `{"b":"2"}`,
 			[]string{`app/values.yaml:2: key "a" is given twice with one value, first in line 1: remove one of the two`,
 				`app/values.yaml:4: key "b" is given twice with different values, of which Helm takes the last, first in line 3: remove one of the two`}, ""},
