@@ -143,7 +143,8 @@ func (c *chance) order() map[string]any {
 	}
 }
 
-// random are the functions whose answers may be short enough to come up twice.
+// random are the functions whose answers, or what charts cut of them, may be short enough
+// to come up twice.
 func (c *chance) random(original map[string]any) map[string]any {
 	replaced := map[string]any{}
 	for _, name := range []string{"randAlphaNum", "randAlpha", "randAscii", "randNumeric"} {
@@ -166,6 +167,8 @@ func (c *chance) random(original map[string]any) map[string]any {
 		n, _ := strconv.Atoi(said)
 		return n
 	}
+	unique := original["uuidv4"].(func() string) //nolint:forcetypeassert // likewise
+	replaced["uuidv4"] = func() string { return c.say("uuidv4", unique(), otherText) }
 	shuffle := original["shuffle"].(func(string) string) //nolint:forcetypeassert // likewise
 	replaced["shuffle"] = func(text string) string {
 		return c.say("shuffle"+text, shuffle(text), otherOrder)
@@ -230,7 +233,7 @@ var quickKeys = map[string]string{"genCA": "genCAWithKey", "genSelfSignedCert": 
 // unique are the functions whose answers never come up twice.
 func (c *chance) unique(original map[string]any) map[string]any {
 	replaced := map[string]any{}
-	for _, name := range []string{"uuidv4", "bcrypt", "htpasswd", "encryptAES", "genCAWithKey", "genSelfSignedCertWithKey", "genSignedCertWithKey"} {
+	for _, name := range []string{"bcrypt", "htpasswd", "encryptAES", "genCAWithKey", "genSelfSignedCertWithKey", "genSignedCertWithKey"} {
 		replaced[name] = c.noted(original[name])
 	}
 	private := original["genPrivateKey"].(func(string) string) //nolint:forcetypeassert // sprig's signature, as tested

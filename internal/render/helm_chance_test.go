@@ -48,6 +48,7 @@ func TestChance(t *testing.T) {
 		{"a shuffled text of two letters", object(`shuffle "aab"`), true},
 		{"a shuffled text of one letter", object(`shuffle "aaa"`), false},
 		{"uuid", object(`uuidv4`), true},
+		{"a cut of a uuid", object(`uuidv4 | trunc 1`), true},
 		{"a private key", object(`genPrivateKey "ed25519"`), true},
 		{"an RSA key", object(`genPrivateKey "rsa"`), true},
 		{"a certificate", object(`(genCA "a" 1).Cert`), true},
