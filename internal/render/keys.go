@@ -266,10 +266,25 @@ func (k *keyed) scalar(node *yamlv3.Node) (any, error) {
 	case k.labels && (strings.EqualFold(node.Value, "y") || strings.EqualFold(node.Value, "n")):
 		k.note(&k.letters, repeat{key: node.Value, first: k.above + node.Line})
 		return node.Value, nil
-	case strings.Contains(node.Value, "\n"), strings.HasPrefix(node.Value, "---"), strings.HasPrefix(node.Value, "..."):
-		return node.Value, nil // text, which would mean something else at the start of a line
 	}
-	return v, yamlv2.Unmarshal([]byte(node.Value), &v)
+	return plainScalar(node.Value), nil
+}
+
+// plainScalar resolves what stands without quotes. The parser takes documents only: what
+// would begin one, end one, or be a list or a mapping by itself is text where it stands.
+func plainScalar(text string) any {
+	if strings.Contains(text, "\n") || strings.HasPrefix(text, "---") || strings.HasPrefix(text, "...") {
+		return text
+	}
+	var v any
+	if yamlv2.Unmarshal([]byte(text), &v) != nil {
+		return text
+	}
+	switch v.(type) {
+	case map[any]any, []any:
+		return text
+	}
+	return v
 }
 
 // document evaluates one document of a chunk, and refuses or tells what it gives twice.

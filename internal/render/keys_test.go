@@ -30,6 +30,7 @@ func TestMergeKeys(t *testing.T) {
 		"two merges, and an own value of what both bring": {merging + "m:\n  <<: *l\n  <<: *k\n  b: own\n", `{"a":1,"b":"own","c":4}`, nil},
 		"two merges that bring one value":                 {merging + "n: &n {b: 2, d: 5}\nm:\n  <<: *l\n  <<: *n\n", `{"a":1,"b":2,"d":5}`, nil},
 		"dashes and dots are text":                        {merging + "m:\n  <<: *l\n  a: ---\n  b: ...\n  d: --- x\n", `{"a":"---","b":"...","d":"--- x"}`, nil},
+		"what is a list or a mapping by itself is text":   {merging + "m:\n  <<: *l\n  a: [-, x:, \"y\"]\n  1:: z\n  -: w\n", `{"-":"w","1:":"z","a":["-","x:","y"],"b":2}`, nil},
 		"a text in two paragraphs":                        {merging + "m:\n  <<: *l\n  a: x\n\n    y\n", `{"a":"x\ny","b":2}`, nil},
 		"words and numbers as the reader takes them":      {merging + "m:\n  <<: *l\n  a: yes\n  b: 010\n  d: 1e3\n  e: 0x1F\n  f: .5\n  g: ~\n  h: \"on\"\n  i: 2001-01-01\n", `{"a":true,"b":8,"d":1000,"e":31,"f":0.5,"g":null,"h":"on","i":"2001-01-01"}`, nil},
 		"keys as the reader takes them":                   {merging + "m:\n  <<: *l\n  a: own\n  80: x\n  yes: z\n", `{"80":"x","a":"own","b":2,"true":"z"}`, nil},
