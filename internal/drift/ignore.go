@@ -23,7 +23,7 @@ func WithoutIgnored(change Change, patterns []Path) Change {
 	var kept []FieldChange
 	ignored := append([]FieldChange(nil), change.Ignored...)
 	for _, whole := range change.Fields {
-		for _, field := range split(whole, patterns) {
+		for _, field := range withoutMember(whole, patterns) {
 			switch rest := ignoring(field, patterns); {
 			case rest == nil:
 				ignored = append(ignored, field)
@@ -116,6 +116,15 @@ func split(field FieldChange, patterns []Path) []FieldChange {
 	return parts
 }
 
+// withoutMember is split, with the part-of label apart from the labels around it where a
+// pattern names them: it is not the policies'.
+func withoutMember(field FieldChange, patterns []Path) []FieldChange {
+	if slices.ContainsFunc(patterns, field.Path.Matches) {
+		patterns = append(slices.Clip(patterns), partOfPath)
+	}
+	return split(field, patterns)
+}
+
 // within are the patterns that reach inside a path, relative to it.
 func within(path Path, patterns []Path) []Path {
 	var parts []Path
@@ -146,7 +155,7 @@ func names(v any, pattern Path) bool {
 // only that part: the live value is copied there, and what still differs stays a
 // change.
 func ignoring(field FieldChange, patterns []Path) *FieldChange {
-	if field.Path.Equal(Path{"metadata", "labels", LabelPartOf}) {
+	if field.Path.Equal(partOfPath) {
 		return &field // membership is not the policies' to ignore
 	}
 	if slices.ContainsFunc(patterns, field.Path.Matches) {

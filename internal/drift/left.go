@@ -11,7 +11,7 @@ func LeaveToPeople(change Change, patterns []Path) Change {
 	}
 	var fields []FieldChange
 	for _, whole := range change.Fields {
-		for _, field := range split(whole, patterns) {
+		for _, field := range withoutMember(whole, patterns) {
 			if leftBy(field, patterns) {
 				field.Left = true
 				if field.Note == "" {
@@ -29,7 +29,7 @@ func isLeft(f FieldChange) bool { return f.Left }
 
 // leftBy says that a pattern names a difference, what it lies in, or a part of it.
 func leftBy(field FieldChange, patterns []Path) bool {
-	if field.Path.Equal(Path{"metadata", "labels", LabelPartOf}) {
+	if field.Path.Equal(partOfPath) {
 		return false // membership is not the policies' to leave
 	}
 	if slices.ContainsFunc(patterns, field.Path.Matches) {

@@ -138,6 +138,23 @@ func TestWriteBesideWhatIsLeftAndIgnored(t *testing.T) {
 	}
 }
 
+// Membership is nobody's to leave or to ignore, also where somebody took all labels away.
+func TestMembershipIsWritten(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]func(Change, []Path) Change{"left to people": LeaveToPeople, "ignored": WithoutIgnored} {
+		for _, pattern := range []Path{{"metadata", "labels"}, {"metadata"}, {"metadata", "labels", "*"}, {"metadata", "*"}} {
+			s := synced(t, configMapYAML)
+			s.set("kubectl-label", "metadata labels", nil)
+			change := policy(s.compare(configMapYAML), []Path{pattern})
+			decision := Decide(change, granting(VerbSync, VerbHeal, VerbAlertOnlyFields), Facts{})
+			s.takeOver(desired(t, configMapYAML), change, decision.Granted, false)
+			if got := Labels(s.live); len(got) != 1 || got[LabelPartOf] == "" {
+				t.Errorf("%s, %s: the labels are %v", name, pattern, got)
+			}
+		}
+	}
+}
+
 // A write keeps the live value of what is left to people, whoever owns it.
 func TestWriteBesideWhatIsLeft(t *testing.T) {
 	t.Parallel()
