@@ -78,7 +78,7 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 	}
 	if !sameInventory(a.inventory, superset) {
 		if err := r.Memory.SaveInventory(ctx, a.config.Name, superset); err != nil {
-			a.failed = append(a.failed, fmt.Errorf("saving the inventory: %w", err))
+			a.failed = append(a.failed, fmt.Errorf("nothing was written, since it could not be noted first: %w", err))
 			a.results = skipWrites(a.results, "the inventory could not be saved")
 			return a
 		}

@@ -97,8 +97,8 @@ func (r Reconciler) confirm(ctx context.Context, request Request, a app) app {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
 	defer cancel()
 	if err := r.Memory.SaveInventory(detached, a.config.Name, confirmed); err != nil {
-		a.failed = append(a.failed, fmt.Errorf("what was done stands, and could not be written down; the next run finds it: saving the inventory: %w", err))
-		a.unconfirmed = true
+		a.unconfirmed = len(a.failed) == 0
+		a.failed = append(a.failed, fmt.Errorf("what was done stands, and could not be written down; the next run finds it: %w", err))
 		return a
 	}
 	a.inventory = confirmed

@@ -8,7 +8,9 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,9 +23,40 @@ import (
 
 // tape stands between killick and the API server and records the requests.
 type tape struct {
-	server *httptest.Server
-	mu     sync.Mutex
-	sent   []string // "VERB /path?query", and whether only metadata is wanted
+	server  *httptest.Server
+	mu      sync.Mutex
+	sent    []string // "VERB /path?query", and whether only metadata is wanted
+	refused []refusal
+}
+
+// refusal is what the API server does not let killick do any more.
+type refusal struct {
+	verb, name string
+	pass       int // so many still pass
+}
+
+// refuses says whether a request is to be refused.
+func (t *tape) refuses(r *http.Request) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, one := range t.refused {
+		if r.Method != one.verb || !strings.HasSuffix(r.URL.Path, "/"+one.name) {
+			continue
+		}
+		if one.pass == 0 {
+			return true
+		}
+		t.refused[i].pass--
+	}
+	return false
+}
+
+// refuse answers as the API server's authorizer does.
+func refuse(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprintf(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+		"message": "%s is forbidden: User \"killick\" cannot %s it"}`, path.Base(r.URL.Path), strings.ToLower(r.Method))
 }
 
 func startTape(cp *testenv.ControlPlane) (*tape, error) {
@@ -46,21 +79,25 @@ func startTape(cp *testenv.ControlPlane) (*tape, error) {
 		}
 		t.sent = append(t.sent, asked)
 		t.mu.Unlock()
+		if t.refuses(r) {
+			refuse(w, r)
+			return
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	return t, nil
 }
 
-func line(method, path string, query url.Values) string {
+func line(method, where string, query url.Values) string {
 	query.Del("timeout") // how long the API server may take
 	if len(query) == 0 {
-		return method + " " + path
+		return method + " " + where
 	}
 	words, err := url.QueryUnescape(query.Encode()) // sorted
 	if err != nil {
 		words = query.Encode()
 	}
-	return method + " " + path + "?" + words
+	return method + " " + where + "?" + words
 }
 
 // take is what was sent since the last time, sorted, because many requests go at
@@ -100,12 +137,7 @@ func requestsVerb(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	switch {
 	case len(args) == 1 && args[0] == "record":
-		p.tape, err = startTape(p.cp)
-		ts.Check(err)
-		kubeconfig := p.file("tape.kubeconfig")
-		ts.Check(os.WriteFile(kubeconfig, fmt.Appendf(nil, "{apiVersion: v1, kind: Config, current-context: tape, contexts: [{name: tape, context: {cluster: tape}}], "+
-			"clusters: [{name: tape, cluster: {server: %q}}]}\n", p.tape.server.URL), 0o600))
-		ts.Setenv("KILLICK_KUBECONFIG", kubeconfig)
+		ts.Check(p.record(ts))
 		p.git.Forget()
 	case len(args) == 1 && args[0] == "cluster" && p.tape != nil:
 		fmt.Fprintln(ts.Stdout(), strings.Join(p.tape.take(), "\n"))
@@ -115,4 +147,43 @@ func requestsVerb(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("usage: requests record, and then requests cluster|git")
 	}
+}
+
+// record puts a tape between killick and the API server.
+func (p *place) record(ts *testscript.TestScript) error {
+	if p.tape != nil {
+		return nil
+	}
+	var err error
+	if p.tape, err = startTape(p.cp); err != nil {
+		return err
+	}
+	kubeconfig := p.file("tape.kubeconfig")
+	ts.Setenv("KILLICK_KUBECONFIG", kubeconfig)
+	return os.WriteFile(kubeconfig, fmt.Appendf(nil, "{apiVersion: v1, kind: Config, current-context: tape, contexts: [{name: tape, context: {cluster: tape}}], "+
+		"clusters: [{name: tape, cluster: {server: %q}}]}\n", p.tape.server.URL), 0o600)
+}
+
+// refuseVerb takes killick's right to send VERB to what is called NAME away, once PASS more
+// were sent.
+func refuseVerb(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg)
+	p := placeOf(ts)
+	ts.Check(p.record(ts))
+	p.tape.mu.Lock()
+	defer p.tape.mu.Unlock()
+	if len(args) == 1 && args[0] == "nothing" {
+		p.tape.refused = nil
+		return
+	}
+	if len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: refuse VERB NAME [PASS], refuse nothing")
+	}
+	one := refusal{verb: args[0], name: args[1]}
+	if len(args) == 3 {
+		var err error
+		one.pass, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	p.tape.refused = append(p.tape.refused, one)
 }

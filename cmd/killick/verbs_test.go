@@ -39,7 +39,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"get":        getVerb,        // [!] get KIND NAME: its YAML on stdout; with ! it must be absent
 	"account":    accountVerb,    // account NAME FILE...: a kubeconfig NAME.kubeconfig with only the rules in the files
 	"documented": documentedVerb, // documented FILE: the rules of the ClusterRole in docs/install.md
-	"remember":   rememberVerb,   // remember: the resourceVersions of everything
+	"remember":   rememberVerb,   // remember: the resourceVersions of everything; untouched: they still are those
 	"untouched":  untouchedVerb,
 	"slack":      slackVerb, // [!] slack: prints and forgets the messages; with ! there must be none
 	"clock":      clockVerb, // clock DURATION: killick's clock goes ahead by so much
@@ -49,6 +49,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"hold":       holdVerb,     // hold HOLDER: somebody has the lease and renews it, until the script ends
 	"webhook":    webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
 	"refused":    refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says
+	"refuse":     refuseVerb,   // refuse VERB NAME [PASS]: once PASS passed, the API server forbids it; refuse nothing
 	"requests":   requestsVerb, // requests record, and then requests cluster|git: prints and forgets what killick asked for
 }
 
@@ -364,8 +365,7 @@ func slackVerb(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fault is "429" (an hour to wait, each time; "busy" is a second, once), "500", "hang", or one of Slack's own errors such as
-// invalid_auth.
+// fault is "429" (an hour to wait, each time; "busy" is a second, once), "500", "hang", or a Slack error (invalid_auth).
 func fault(ts *testscript.TestScript, what string) slack.Fault {
 	status, err := strconv.Atoi(what)
 	switch {
