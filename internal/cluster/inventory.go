@@ -103,7 +103,7 @@ func unusable(name string, err error) error {
 	if errors.Is(err, errNewer) {
 		return &drift.Problem{Hint: "run the Killick that wrote it, or a newer one", Err: fmt.Errorf("ConfigMap %q: %w", name, err)}
 	}
-	return &drift.Problem{Hint: "restore the ConfigMap from a backup; or delete it: the next run finds the app's objects by their label, and prunes none of them before a person accepts",
+	return &drift.Problem{Hint: "restore the ConfigMap from a backup; " + orDelete,
 		Err: fmt.Errorf("ConfigMap %q is damaged: %w", name, err)}
 }
 
@@ -157,28 +157,40 @@ func (c *Client) SaveInventory(ctx context.Context, app string, inventory drift.
 
 // ForgetApp deletes an app's state and then its parent, which is read again by whoever comes
 // after a run that died between the two. It is refused with drift.ErrConflict when somebody
-// wrote the parent since it was loaded.
+// wrote the parent since it was loaded; the state stays then as well.
 func (c *Client) ForgetApp(ctx context.Context, app string) error {
 	doing := fmt.Sprintf("deleting the inventory of app %q", app)
 	last, loaded := c.recall(drift.ParentName(app))
 	if !loaded || last.version == "" {
 		return stateProblem(doing, errors.New("it was not loaded before"))
 	}
-	for _, own := range []struct{ name, version string }{{drift.StateName(app), ""}, {drift.ParentName(app), last.version}} {
-		live, err := c.readOwn(ctx, configMaps, own.name)
-		if err == nil && live != nil && own.version != "" && versionOf(live) != own.version {
-			err = drift.ErrConflict
+	parent, err := c.readOwn(ctx, configMaps, drift.ParentName(app))
+	if err == nil && parent != nil && versionOf(parent) != last.version {
+		err = drift.ErrConflict
+	}
+	if err == nil {
+		var state map[string]any
+		if state, err = c.readOwn(ctx, configMaps, drift.StateName(app)); err == nil {
+			err = c.removeOwn(ctx, drift.StateName(app), state)
 		}
-		if err == nil && live != nil {
-			id := drift.ID{Kind: configMaps.Kind.Kind, Namespace: c.stateNamespace, Name: own.name}
-			err = (target{c.own, configMaps}).remove(ctx, id, uidOf(live), versionOf(live))
-		}
-		if err != nil {
-			return stateProblem(doing, err)
-		}
-		c.forget(own.name)
+	}
+	if err == nil {
+		err = c.removeOwn(ctx, drift.ParentName(app), parent)
+	}
+	if err != nil {
+		return stateProblem(doing, err)
 	}
 	return nil
+}
+
+// removeOwn deletes one of Killick's own ConfigMaps as it was read; nil is one that is gone.
+func (c *Client) removeOwn(ctx context.Context, name string, live map[string]any) error {
+	c.forget(name)
+	if live == nil {
+		return nil
+	}
+	id := drift.ID{Kind: configMaps.Kind.Kind, Namespace: c.stateNamespace, Name: name}
+	return (target{c.own, configMaps}).remove(ctx, id, uidOf(live), versionOf(live))
 }
 
 func unpackable(doing string, err error) error {

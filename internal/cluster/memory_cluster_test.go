@@ -154,15 +154,16 @@ func TestInventoryThatCannotBeTrusted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range []struct{ why, change, says string }{
-		{"damaged", `{binaryData: {inventory.json.gz: "H4sIAAAA"}}`, "damaged"},
-		{"a newer binary's", `{binaryData: {inventory.json.gz: "` + base64.StdEncoding.EncodeToString(newer) + `"}}`, "schema 2"},
-		{"emptied", `{binaryData: null}`, "damaged"},
-		{"another tool's", `{metadata: {annotations: {applyset.kubernetes.io/tooling: kubectl/v1.27}}}`, "kubectl"},
-		{"a tool whose name begins like ours", `{metadata: {annotations: {applyset.kubernetes.io/tooling: killick/extra/v1}}}`, "killick/extra"},
-		{"nobody's", `{metadata: {annotations: {applyset.kubernetes.io/tooling: null}}}`, "tooling"},
-		{"another cluster's", `{metadata: {annotations: {killick.dev/installation: other/killick}}}`, "other/killick"},
-		{"a copied id", `{metadata: {labels: {applyset.kubernetes.io/id: applyset-x-v1}}}`, "applyset-x-v1"},
+	const restore, upgrade = "restore the ConfigMap from a backup; or delete the ConfigMap: the next run finds", "run the Killick that wrote it, or a newer one"
+	for i, c := range []struct{ why, change, says, hint string }{
+		{"damaged", `{binaryData: {inventory.json.gz: "H4sIAAAA"}}`, "damaged", restore},
+		{"a newer binary's", `{binaryData: {inventory.json.gz: "` + base64.StdEncoding.EncodeToString(newer) + `"}}`, "a newer Killick wrote it: it has schema 2", upgrade},
+		{"emptied", `{binaryData: null}`, "damaged", restore},
+		{"another tool's", `{metadata: {annotations: {applyset.kubernetes.io/tooling: kubectl/v1.27}}}`, "kubectl", "give the app another name"},
+		{"a tool whose name begins like ours", `{metadata: {annotations: {applyset.kubernetes.io/tooling: killick/extra/v1}}}`, "killick/extra", "give the app another name"},
+		{"nobody's", `{metadata: {annotations: {applyset.kubernetes.io/tooling: null}}}`, "tooling", `set it to "killick/v1" again; or delete the ConfigMap`},
+		{"another cluster's", `{metadata: {annotations: {killick.dev/installation: other/killick}}}`, "other/killick", "delete it; the next run finds"},
+		{"a copied id", `{metadata: {labels: {applyset.kubernetes.io/id: applyset-x-v1}}}`, "applyset-x-v1", "or delete the ConfigMap: the next run finds"},
 	} {
 		app := fmt.Sprintf("app-%d", i)
 		client := e.connect(Options{})
@@ -176,6 +177,9 @@ func TestInventoryThatCannotBeTrusted(t *testing.T) {
 		inventory, _, err := client.Load(e.ctx, app)
 		if err == nil || !strings.Contains(err.Error(), c.says) || inventory.Known {
 			t.Errorf("%s: %+v, %v", c.why, inventory, err)
+		}
+		if hint := drift.ReportOf(app, "prepare", err).Hint; !strings.Contains(hint, c.hint) {
+			t.Errorf("%s: the hint is %q", c.why, hint)
 		}
 		if err := client.SaveInventory(e.ctx, app, drift.Inventory{}); err == nil {
 			t.Errorf("%s: it was overwritten", c.why)
@@ -214,11 +218,33 @@ func TestStateIsOnlyACache(t *testing.T) {
 	if got, err := client.LoadRun(e.ctx); err != nil || cmp.Diff(drift.RunState{}, got) != "" {
 		t.Errorf("a damaged run state counts as lost: %v, %+v", err, got)
 	}
-	if notes := client.Notes(); len(notes) != 2 || !strings.Contains(notes[0].Message, "lost") {
-		t.Errorf("notes %v", notes)
+	for _, note := range twoNotes(t, client) {
+		if !strings.Contains(note.Message, "counts as lost: ") || note.Hint != "nothing to do: this run compares afresh and writes it anew" {
+			t.Errorf("of a damaged state: %q, hint %q", note.Message, note.Hint)
+		}
 	}
 	if notes := client.Notes(); len(notes) != 0 {
 		t.Errorf("notes are handed out once: %v", notes)
+	}
+	newer, err := packed(storedSchema+1, struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"killick-state-shop", "killick-run"} {
+		e.patch(drift.ID{Kind: "ConfigMap", Namespace: e.state, Name: name}, "v1", "kubectl-edit",
+			`{binaryData: {state.json.gz: "`+base64.StdEncoding.EncodeToString(newer)+`"}}`)
+	}
+	if _, got, err = client.Load(e.ctx, "shop"); err != nil || cmp.Diff(drift.AppState{}, got) != "" {
+		t.Errorf("a newer state counts as lost: %v, %+v", err, got)
+	}
+	if got, err := client.LoadRun(e.ctx); err != nil || cmp.Diff(drift.RunState{}, got) != "" {
+		t.Errorf("a newer run state counts as lost: %v, %+v", err, got)
+	}
+	for _, note := range twoNotes(t, client) {
+		if !strings.Contains(note.Message, "a newer Killick wrote it: it has schema 2, and this binary reads 1") ||
+			!strings.HasPrefix(note.Hint, "run the Killick that wrote it, or a newer one; ") {
+			t.Errorf("of a newer state: %q, hint %q", note.Message, note.Hint)
+		}
 	}
 	// And it is written anew, although its content is what was last written.
 	if err := client.SaveState(e.ctx, "shop", want); err != nil {
@@ -227,6 +253,16 @@ func TestStateIsOnlyACache(t *testing.T) {
 	if _, got, err = e.connect(Options{}).Load(e.ctx, "shop"); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("written anew: %v %s", err, cmp.Diff(want, got))
 	}
+}
+
+// twoNotes are what the app's state and the last run's gave to say.
+func twoNotes(t *testing.T, client *Client) []drift.ReportError {
+	t.Helper()
+	notes := client.Notes()
+	if len(notes) != 2 {
+		t.Errorf("notes %v", notes)
+	}
+	return notes
 }
 
 func TestWithoutStateNamespace(t *testing.T) {
@@ -310,7 +346,11 @@ func TestKey(t *testing.T) {
 	e.remove(drift.ID{Kind: "Secret", Namespace: e.state, Name: "killick-key"}, "v1")
 	e.send(http.MethodPost, "/api/v1/namespaces/"+e.state+"/secrets", "kubectl-create", "application/json",
 		tree(t, `{apiVersion: v1, kind: Secret, metadata: {name: killick-key}, data: {key: c2hvcnQ=}}`))
-	if key, err := client.Key(e.ctx, true); err == nil {
-		t.Errorf("a damaged key was taken for %d bytes", len(key))
+	damaged, err := client.Key(e.ctx, true)
+	if err == nil {
+		t.Errorf("a damaged key was taken for %d bytes", len(damaged))
+	}
+	if hint := drift.ReportOf("", "cluster", err).Hint; !strings.HasPrefix(hint, "restore the Secret from a backup; or delete it") {
+		t.Errorf("of a damaged key, the hint is %q", hint)
 	}
 }

@@ -72,16 +72,26 @@ func (c *Client) checkParent(app, installation string, parent map[string]any) er
 	}
 	switch {
 	case tool == "":
-		return errors.New("it names no tooling")
+		return &drift.Problem{Hint: fmt.Sprintf("somebody took the annotation %s away: set it to %q again; %s", toolingAnnotation, tooling, orDelete),
+			Err: errors.New("it names no tooling")}
 	case name != toolingName:
-		return fmt.Errorf("it belongs to the tool %q", tool)
+		return &drift.Problem{Hint: "give the app another name: that tool has objects of its own under this one",
+			Err: fmt.Errorf("it belongs to the tool %q", tool)}
 	case text(parent, "metadata", "labels", setIDLabel) != c.PartOf(app):
-		return fmt.Errorf("its ApplySet id %q is not the one of its name", text(parent, "metadata", "labels", setIDLabel))
+		return &drift.Problem{Hint: fmt.Sprintf("somebody changed the label %s, or copied the ConfigMap: set it to %q; %s", setIDLabel, c.PartOf(app), orDelete),
+			Err: fmt.Errorf("its ApplySet id %q is not the one of its name", text(parent, "metadata", "labels", setIDLabel))}
 	case annotations[installationAnnotation] != installation:
-		return fmt.Errorf("it belongs to the installation %q, and this is %q", annotations[installationAnnotation], installation)
+		return &drift.Problem{Hint: "it was copied or restored from there, and tells of that cluster's objects: delete it; " + foundAgain,
+			Err: fmt.Errorf("it belongs to the installation %q, and this is %q", annotations[installationAnnotation], installation)}
 	}
 	return nil
 }
+
+// What becomes of an app whose inventory a person deletes, since it cannot be used.
+const (
+	foundAgain = "the next run finds the app's objects by their label, and prunes none of them before a person accepts"
+	orDelete   = "or delete the ConfigMap: " + foundAgain
+)
 
 // Installation is the kube-system UID and the state namespace: who owns a
 // parent.

@@ -125,11 +125,12 @@ func (c *Client) readKey(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	key, err := contentOf(secret, "data", keyKey)
-	if err != nil {
-		return nil, fmt.Errorf("secret %q: %w: %w", keyName, errDamaged, err)
+	if err == nil && len(key) != keyBytes {
+		err = fmt.Errorf("the key has %d bytes, not %d", len(key), keyBytes)
 	}
-	if len(key) != keyBytes {
-		return nil, fmt.Errorf("secret %q: %w: the key has %d bytes, not %d", keyName, errDamaged, len(key), keyBytes)
+	if err != nil {
+		return nil, &drift.Problem{Hint: "restore the Secret from a backup; or delete it, which costs what losing all inventories and states does (docs/recover.md)",
+			Err: fmt.Errorf("secret %q: %w: %w", keyName, errDamaged, err)}
 	}
 	return key, nil
 }
