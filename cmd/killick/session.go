@@ -309,6 +309,9 @@ func (s *session) failureReport(err error) (drift.Report, int) {
 	if exitCode == 0 {
 		exitCode = reconcile.ExitUsage
 	}
+	if s.cluster != nil {
+		report.Errors = append(report.Errors, s.cluster.Notes()...)
+	}
 	if errors.Is(err, drift.ErrWrongCluster) {
 		// People know this cluster by the name it went by, not by the config's.
 		report.Cluster.Name = cmp.Or(s.told.Cluster, report.Cluster.Name)

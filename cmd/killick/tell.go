@@ -63,8 +63,8 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	ctx, cancel := s.budget(ctx, saving)
 	defer cancel()
 	var unsaved []error
-	for name, state := range outcome.States {
-		state = state.Redacted(redactor, s.key, name)
+	for _, name := range slices.Sorted(maps.Keys(outcome.States)) {
+		state := outcome.States[name].Redacted(redactor, s.key, name)
 		state.Notified = told[name]
 		if err := s.cluster.SaveState(ctx, name, state); err != nil {
 			unsaved = append(unsaved, err)
@@ -83,8 +83,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	return errors.Join(append(unsaved, s.saveRun(ctx, told, s.desired.config.Notify, redactor))...)
 }
 
-// unsaved are the errors of what could not be saved, each cause once: a full API server
-// refuses the state of every app.
+// unsaved are the errors of what could not be saved.
 func unsaved(err error) []drift.ReportError {
 	var told []drift.ReportError
 	for _, one := range problems(err) {
