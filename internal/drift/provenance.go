@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,24 @@ type ConfigPlace struct {
 	Repository string `json:"repository"` // URL or path without credentials
 	Ref        string `json:"ref"`
 	Path       string `json:"path"`
+}
+
+// Same says that two places are one: the same file of the same repository, whatever its
+// ref and however its URL is written.
+func (c ConfigPlace) Same(other ConfigPlace) bool {
+	return path.Clean(c.Path) == path.Clean(other.Path) && repositoryName(c.Repository) == repositoryName(other.Repository)
+}
+
+// repositoryName is what the URLs of one repository by https and ssh have in common.
+func repositoryName(repository string) string {
+	if web := WebOf(repository); web.URL != "" {
+		return web.URL
+	}
+	host, where, _ := splitGitURL(repository)
+	if host == "" { // a port of its own, or a path
+		return strings.TrimSuffix(strings.TrimRight(repository, "/"), ".git")
+	}
+	return strings.ToLower(host) + "/" + strings.TrimSuffix(strings.Trim(where, "/"), ".git")
 }
 
 // ProvenanceOf is the source of an app whose folder was read from a repository.

@@ -40,3 +40,31 @@ func TestProvenanceStanding(t *testing.T) {
 		t.Errorf("a source of an older form: %s", got)
 	}
 }
+
+// One config has many addresses; what differs in more than how it is written is another.
+func TestConfigPlaceSame(t *testing.T) {
+	t.Parallel()
+	at := func(repository, path string) ConfigPlace { return ConfigPlace{Repository: repository, Path: path} }
+	for _, c := range []struct {
+		why  string
+		a, b ConfigPlace
+		same bool
+	}{
+		{"the same", at("https://git.example.com/p/q", "killick.yaml"), at("https://git.example.com/p/q", "killick.yaml"), true},
+		{"another ref", ConfigPlace{"https://git.example.com/p/q", "main", "killick.yaml"}, ConfigPlace{"https://git.example.com/p/q", "next", "killick.yaml"}, true},
+		{"with .git and a slash", at("https://Git.example.com/p/q.git", "killick.yaml"), at("https://git.example.com/p/q/", "./killick.yaml"), true},
+		{"by ssh", at("ssh://git@git.example.com:2222/p/q.git", "killick.yaml"), at("https://git.example.com/p/q", "killick.yaml"), true},
+		{"in Git's short form", at("git@git.example.com:p/q.git", "killick.yaml"), at("https://git.example.com/p/q", "killick.yaml"), true},
+		{"a public service by another of its hosts", at("ssh://git@ssh.github.com:443/p/q.git", "killick.yaml"), at("https://github.com/p/q", "killick.yaml"), true},
+		{"a folder on disk", at("/srv/git/q.git/", "killick.yaml"), at("/srv/git/q", "killick.yaml"), true},
+		{"another file", at("https://git.example.com/p/q", "prod/killick.yaml"), at("https://git.example.com/p/q", "test/killick.yaml"), false},
+		{"another repository", at("https://git.example.com/p/q", "killick.yaml"), at("https://git.example.com/p/r", "killick.yaml"), false},
+		{"another host", at("https://git.example.com/p/q", "killick.yaml"), at("https://git.example.org/p/q", "killick.yaml"), false},
+		{"another port", at("https://git.example.com:8443/p/q", "killick.yaml"), at("https://git.example.com/p/q", "killick.yaml"), false},
+		{"folders that differ in case", at("/srv/git/Q", "killick.yaml"), at("/srv/git/q", "killick.yaml"), false},
+	} {
+		if c.a.Same(c.b) != c.same || c.b.Same(c.a) != c.same {
+			t.Errorf("%s: %v and %v: want %t", c.why, c.a, c.b, c.same)
+		}
+	}
+}

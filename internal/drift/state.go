@@ -176,6 +176,9 @@ type RunState struct {
 	// Installation is the cluster and state namespace that the state was written in:
 	// UID/NAMESPACE. A copy of the state in another cluster still says this one.
 	Installation string `json:"installation,omitempty"`
+	// Config is where the last run's config stands; a local repository by its absolute
+	// path. Nil in what was written before it was kept.
+	Config *ConfigPlace `json:"config,omitempty"`
 	// Own is what the last run in the cluster knew of its own objects.
 	Own Installation `json:"own,omitzero"`
 	// Record is what the last complete run saw.
