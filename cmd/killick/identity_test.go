@@ -30,7 +30,7 @@ func identifyVerb(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // copied makes the state one of another cluster; copied still says that it is that yet, and
-// so that nobody wrote it.
+// so that nobody wrote it. copied old makes it one that says nothing of the config.
 func copiedVerb(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg)
 	client := stateOf(ts)
@@ -43,8 +43,10 @@ func copiedVerb(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("the state was written over, by %s", state.Installation)
 		}
 		return
-	case state.Installation == "":
-		ts.Fatalf("no run recorded the installation")
+	case state.Installation == "" || state.Config == nil:
+		ts.Fatalf("no run recorded the installation and the config")
+	case len(args) == 1 && args[0] == "old":
+		state.Config, other = nil, state.Installation
 	}
 	state.Installation = other
 	ts.Check(client.SaveRun(context.Background(), state))

@@ -35,6 +35,7 @@ type session struct {
 	uid      string
 	key      []byte
 	noMemo   bool // the key could not be read
+	warnings []string
 	trust    drift.Trust
 	gitDown  error // Git did not answer when it was asked for the ref
 	told     drift.RunState
@@ -98,7 +99,7 @@ func (s *session) read(ctx context.Context, lost error) error {
 		return errors.Join(lost, failed(reconcile.ExitUsage, "config", err))
 	}
 	if lost == nil {
-		lost = s.verify()
+		lost = s.verify(ctx)
 	}
 	if s.policies, err = loadPolicies(ctx, s.desired); err != nil {
 		return errors.Join(lost, failed(reconcile.ExitUsage, "policy", err))
@@ -156,19 +157,23 @@ func (s *session) copied() error {
 }
 
 // verify compares the cluster with the one that the config names: by its UID where the
-// config has it, else by the name that earlier runs went by here.
-func (s *session) verify() error {
+// config has it, else by the name that earlier runs went by here. Where there were none, it
+// looks whether there were some elsewhere in the cluster.
+func (s *session) verify(ctx context.Context) error {
 	named := s.desired.config.Cluster
 	problem := &drift.Problem{Stage: "cluster", File: s.settings.ConfigPath}
 	switch {
 	case named.UID == s.uid:
-		return nil
+		return s.elsewhere(ctx)
 	case named.UID != "":
 		problem.Hint = "check --kubeconfig and --context, or cluster.uid in the config"
 		problem.Err = fmt.Errorf("%w: the config names cluster %s, and this is %s", drift.ErrWrongCluster, named.UID, s.uid)
 	case s.told.Cluster == "":
-		s.first()
-		return nil
+		err := s.elsewhere(ctx)
+		if err == nil {
+			s.first()
+		}
+		return err
 	case s.told.Cluster == named.Name:
 		return nil
 	default:
@@ -236,7 +241,7 @@ func (s *session) request(ctx context.Context) (reconcile.Request, error) {
 		Guards: s.desired.config.DriftGuards(), Noise: s.desired.config.DriftNoise(), Parents: parents,
 		StateNamespace: s.settings.StateNamespace, Own: s.own(), Key: s.key, NoMemo: s.noMemo,
 		Trust: s.trust, Last: s.lastRecord(s.key), Audit: drift.AuditSince(s.told.Audited, s.started.Started),
-		Explain: explain,
+		Explain: explain, Warnings: s.warnings,
 	}, nil
 }
 

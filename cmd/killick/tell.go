@@ -180,7 +180,7 @@ const errorTexts = 40
 func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) error {
 	state := s.told
 	state.Cluster, state.Errors = s.knownCluster(), map[string]time.Time{}
-	state.Installation, state.Own = s.installation(), s.own()
+	state.Installation, state.Own, state.Config = s.installation(), s.own(), s.place()
 	if section.Slack != nil {
 		if data, err := json.Marshal(section); err == nil {
 			state.Notify = data
@@ -210,7 +210,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	redactor := s.redactor(nil)
 	if s.mode.Remembers() && exitCode != reconcile.ExitInterrupted && s.unattended() {
 		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
-		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) {
+		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) && !errors.Is(err, errElsewhere) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
 			if err := s.saveRun(ctx, told, s.desired.config.Notify, redactor); err != nil {

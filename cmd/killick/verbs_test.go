@@ -45,7 +45,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"clock":      clockVerb, // clock DURATION: killick's clock goes ahead by so much
 	"replace":    replaceVerb,
 	"identify":   identifyVerb, // identify FILE: CLUSTER-UID in it becomes the cluster's
-	"copied":     copiedVerb,   // copied: the state is as a backup of another cluster leaves it; copied still: nobody wrote it
+	"copied":     copiedVerb,   // copied: the state is as a backup of another cluster leaves it; copied still: nobody wrote it; copied old: as before it named a config
 	"hold":       holdVerb,     // hold HOLDER: somebody has the lease and renews it, until the script ends
 	"webhook":    webhookVerb,  // webhook RESOURCE MESSAGE: refuses every write to it
 	"refused":    refusedVerb,  // refused FILE: waits until the API server refuses to create what the file says

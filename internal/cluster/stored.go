@@ -243,12 +243,9 @@ func stateProblem(doing string, err error) error {
 // EnsureStateNamespace makes the state namespace if it does not exist. An
 // identity that may not look is taken to have been given one.
 func (c *Client) EnsureStateNamespace(ctx context.Context) error {
-	_, err := c.own.get(ctx, namespaceResource, "", c.stateNamespace)
-	if err == nil || forbidden(err) {
-		return nil
-	}
-	if !errors.Is(err, errNotFound) {
-		return stateProblem("reading the state namespace", err)
+	exists, err := c.StateNamespaceExists(ctx)
+	if err != nil || exists {
+		return err
 	}
 	body, err := encode(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{
 		"name": c.stateNamespace, "labels": map[string]any{managedByLabel: toolingName}}})
