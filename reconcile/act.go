@@ -69,6 +69,10 @@ func (r Reconciler) actApp(ctx context.Context, request Request, apps []app, a a
 	if a.empty {
 		return a
 	}
+	if ctx.Err() != nil {
+		a.results = skipWrites(a.results, errStopped.Error())
+		return a
+	}
 	if deleted(a.results) > 0 {
 		a.deleting = r.Now()
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -93,6 +94,9 @@ func (r Reconciler) confirm(ctx context.Context, request Request, a app) app {
 	confirmed.Guards = a.guards.Sealed(request.Key, a.config.Name)
 	if sameInventory(a.inventory, confirmed) {
 		return a
+	}
+	if errors.Is(context.Cause(ctx), drift.ErrLeaseLost) {
+		return a // whoever has the lease now writes it; what it holds covers what was done
 	}
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
 	defer cancel()

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/killick-dev/killick/internal/cluster"
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/source"
@@ -207,7 +206,7 @@ func (s *session) blind(whole, working context.Context, cause error) error {
 	defer s.giveBack(whole, release)
 	outcome, _ := s.recall(leased, record, key)
 	if len(outcome.Report.Apps) == 0 {
-		return s.fail(whole, cause)
+		return s.fail(whole, errors.Join(cause, lostLease(leased)))
 	}
 	failure, exitCode := s.failureReport(cause)
 	outcome.Report = s.signed(outcome.Report)
@@ -220,8 +219,14 @@ func (s *session) blind(whole, working context.Context, cause error) error {
 	return s.print(outcome.Report, redactor)
 }
 
-// keepable says whether this run may still write down what it saw: one that lost
-// its lease would overwrite what its successor knows better.
-func keepable(leased context.Context) bool {
-	return !errors.Is(context.Cause(leased), cluster.ErrLeaseLost)
+// lostLease says why this run may not write down any more what it saw: it would overwrite
+// what its successor knows better. Nil while it has the lease.
+func lostLease(leased context.Context) error {
+	cause := context.Cause(leased)
+	if !errors.Is(cause, drift.ErrLeaseLost) {
+		return nil
+	}
+	return failed(reconcile.ExitInterrupted, "cluster", &drift.Problem{Stage: "cluster",
+		Hint: "look for a second CronJob or a run by hand with this state namespace, or, if nobody has taken it, for what kept it from being renewed",
+		Err:  fmt.Errorf("%w; what was done until then stands, nothing was written after it, and the state of this run is not saved", cause)})
 }

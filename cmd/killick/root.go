@@ -72,7 +72,7 @@ Exit codes:
   4  partial: some apps, objects or decisions failed; the rest was done
   5  a guard stopped writes (empty render, prune budget)
   6  another run holds the lease (run --exit-code; otherwise 0)
-  7  interrupted; state was saved`
+  7  interrupted; what was done stands`
 
 // execute runs one command line and answers its exit code.
 func execute(ctx context.Context, w world) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,19 +96,32 @@ func (s *session) run(ctx context.Context, detailed bool) error {
 	defer s.giveBack(ctx, release)
 	request, err := s.request(leased)
 	if err != nil {
-		return s.fail(whole, err)
+		return s.fail(whole, cmp.Or(lostLease(leased), err))
 	}
 	progress := newProgress(s.world)
 	outcome := s.reconciler(progress).Do(leased, request)
 	progress.Done()
 	outcome.Report = s.signed(outcome.Report)
 	outcome.Report.Errors = append(outcome.Report.Errors, s.cluster.Notes()...)
-	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	outcome.Record = s.complete(leased, outcome.Record)
+	return s.end(whole, leased, outcome, detailed)
+}
+
+// end tells people, saves what the next run needs and prints. The lease may be lost during
+// the work, which people are told, or while they are told.
+func (s *session) end(whole, leased context.Context, outcome reconcile.Outcome, detailed bool) error {
+	lost := lostLease(leased)
+	if lost != nil {
+		outcome.Report.Errors = append(outcome.Report.Errors, unsaved(lost)...)
+		outcome.Tally.Interrupted = true
+	}
+	outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	redactor := s.redactor(outcome.Secrets)
-	if err := s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup), redactor); err != nil {
+	err := s.remember(whole, leased, outcome, notifyConfig(s.desired.config.Notify, s.lookup), redactor)
+	if err != nil && lost == nil {
 		outcome.Report.Errors = append(outcome.Report.Errors, unsaved(err)...)
 		outcome.Tally.Partial = true // the next run knows less than it should
+		outcome.Tally.Interrupted = outcome.Tally.Interrupted || errors.Is(err, drift.ErrLeaseLost)
 		outcome.Report.Run.ExitCode = reconcile.ExitCode(outcome.Tally, detailed)
 	}
 	return s.print(outcome.Report, redactor)

@@ -57,8 +57,8 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 		told[name] = state.Notified
 	}
 	told, all := s.tell(ctx, redactor.Report(outcome.Report), told, to, redactor)
-	if !keepable(leased) {
-		return nil
+	if err := lostLease(leased); err != nil {
+		return err
 	}
 	ctx, cancel := s.budget(ctx, saving)
 	defer cancel()
@@ -210,7 +210,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	redactor := s.redactor(nil)
 	if s.mode.Remembers() && exitCode != reconcile.ExitInterrupted && s.unattended() {
 		told, _ := s.tell(ctx, redactor.Report(report), drift.Told{"": errorsTold(s.told)}, s.fallbackNotify(), redactor)
-		if s.cluster != nil && s.uid != "" && !s.unread && !errors.Is(err, drift.ErrWrongCluster) && !errors.Is(err, errElsewhere) {
+		if s.cluster != nil && s.uid != "" && !s.unread && mine(err) {
 			ctx, cancel := s.budget(ctx, saving)
 			defer cancel()
 			if err := s.saveRun(ctx, told, s.desired.config.Notify, redactor); err != nil {
@@ -222,6 +222,12 @@ func (s *session) fail(ctx context.Context, err error) error {
 		return err
 	}
 	return code(exitCode)
+}
+
+// mine says that the state is this run's to write: it is neither another installation's nor
+// that of a run that has the lease now.
+func mine(err error) bool {
+	return !errors.Is(err, drift.ErrWrongCluster) && !errors.Is(err, errElsewhere) && !errors.Is(err, drift.ErrLeaseLost)
 }
 
 var errInterrupted = errors.New("told to stop before anything was written")

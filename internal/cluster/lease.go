@@ -15,10 +15,6 @@ import (
 
 const leaseName = drift.LeaseName
 
-// ErrLeaseLost is the cause of a context whose lease could not be renewed or
-// was taken by another run.
-var ErrLeaseLost = errors.New("the lease was lost")
-
 var leases = resource{
 	Kind:     drift.Kind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
 	KindInfo: drift.KindInfo{Resource: "leases", Namespaced: true},
@@ -28,7 +24,7 @@ var leases = resource{
 const microTime = "2006-01-02T15:04:05.000000Z07:00"
 
 // AcquireLease takes the lease that keeps two runs apart, renews it in the
-// background, and returns a context that ends with cause ErrLeaseLost when that
+// background, and returns a context that ends with cause drift.ErrLeaseLost when that
 // no longer works. The holder is a name unique to the run, such as the pod's.
 // When another run holds the lease, the error is drift.ErrLeaseHeld.
 //
@@ -59,7 +55,7 @@ func (c *Client) AcquireLease(ctx context.Context, holder string, ttl time.Durat
 		once.Do(func() {
 			close(stop)
 			last := <-stopped
-			lost := errors.Is(context.Cause(held), ErrLeaseLost)
+			lost := errors.Is(context.Cause(held), drift.ErrLeaseLost)
 			lose(context.Canceled)
 			if !lost { // else it is not ours to give back
 				err = l.giveBack(ctx, last)
@@ -104,7 +100,7 @@ func (l lease) settled(ctx context.Context, current map[string]any, err error) (
 	if !errors.Is(err, drift.ErrConflict) {
 		return current, err
 	}
-	if current, err = l.reread(ctx); errors.Is(err, ErrLeaseLost) || errors.Is(err, drift.ErrConflict) {
+	if current, err = l.reread(ctx); errors.Is(err, drift.ErrLeaseLost) || errors.Is(err, drift.ErrConflict) {
 		return nil, fmt.Errorf("another run was quicker: %w", drift.ErrLeaseHeld)
 	}
 	return current, err
@@ -196,8 +192,10 @@ func (l lease) keep(held context.Context, current map[string]any, sent time.Time
 		switch {
 		case err == nil:
 			current, sent, every = next, attempt, l.ttl/6
-		case errors.Is(err, ErrLeaseLost), time.Since(sent) >= 2*l.ttl/3:
-			lose(fmt.Errorf("%w: %w", ErrLeaseLost, err))
+		case errors.Is(err, drift.ErrLeaseLost):
+			lose(err)
+		case time.Since(sent) >= 2*l.ttl/3:
+			lose(fmt.Errorf("%w: it could not be renewed: %w", drift.ErrLeaseLost, err))
 		default:
 			every = l.ttl / 20
 		}
@@ -212,7 +210,7 @@ func (l lease) reread(ctx context.Context) (map[string]any, error) {
 		return nil, err
 	}
 	if current == nil || text(current, "spec", "holderIdentity") != l.holder {
-		return nil, fmt.Errorf("%w: it is held by %q", ErrLeaseLost, text(current, "spec", "holderIdentity"))
+		return nil, fmt.Errorf("%w: it is held by %q", drift.ErrLeaseLost, text(current, "spec", "holderIdentity"))
 	}
 	return l.write(ctx, http.MethodPut, l.filled(current))
 }

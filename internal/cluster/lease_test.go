@@ -37,7 +37,7 @@ func TestLeaseKeepsRunsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if held.Err() == nil || errors.Is(context.Cause(held), ErrLeaseLost) {
+	if held.Err() == nil || errors.Is(context.Cause(held), drift.ErrLeaseLost) {
 		t.Errorf("the context ends with the lease, and it was not lost: %v", context.Cause(held))
 	}
 	if holder := e.holderOf(); holder != "" {
@@ -221,7 +221,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 		}
 		e.patch(drift.ID{Group: "coordination.k8s.io", Kind: "Lease", Namespace: e.state, Name: "killick"}, "v1", "killick", "{spec: {holderIdentity: thief}}")
 		<-held.Done()
-		if !errors.Is(context.Cause(held), ErrLeaseLost) {
+		if !errors.Is(context.Cause(held), drift.ErrLeaseLost) {
 			t.Errorf("cause %v", context.Cause(held))
 		}
 		if err := release(e.ctx); err != nil {
@@ -241,7 +241,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 		}
 		lines.fail(func(r *http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") })
 		<-held.Done()
-		if !errors.Is(context.Cause(held), ErrLeaseLost) {
+		if !errors.Is(context.Cause(held), drift.ErrLeaseLost) {
 			t.Errorf("cause %v", context.Cause(held))
 		}
 		if err := release(e.ctx); err != nil {

@@ -73,6 +73,9 @@ var (
 	ErrWrongCluster = errors.New("wrong cluster")
 	// ErrLeaseHeld: another run is at work.
 	ErrLeaseHeld = errors.New("another run holds the lease")
+	// ErrLeaseLost: the lease could not be renewed, or another run has taken it. It ends
+	// the run: nothing more is written, this run's state neither.
+	ErrLeaseLost = errors.New("the lease was lost")
 	// ErrRunaway: a policy neither answered nor could be stopped. It ends the run.
 	ErrRunaway = errors.New("a policy neither answers nor can be stopped")
 )

@@ -182,7 +182,10 @@ func exitMeaning(code int, plan bool) string {
 	case 6:
 		return "another run holds the lease"
 	case 7:
-		return "interrupted; the state was saved"
+		if plan {
+			return "interrupted before everything was looked at"
+		}
+		return "interrupted; what was done stands, and the next run goes on from there"
 	}
 	return ""
 }
