@@ -256,7 +256,7 @@ func exitText(code int) string {
 	case 5:
 		return "a guard stopped writes"
 	case 7:
-		return "the run was interrupted; its state is saved"
+		return "the run was interrupted; what was done stands"
 	}
 	return ""
 }

@@ -32,8 +32,12 @@ var (
 func (c *Client) loadState(ctx context.Context, name string, into any) error {
 	c.forget(name)
 	object, err := c.readMap(ctx, name)
-	if err != nil || object == nil {
+	if err != nil {
 		return err
+	}
+	if object == nil {
+		c.remember(name, stored{})
+		return nil
 	}
 	packed, err := contentOf(object, "binaryData", stateKey)
 	if err == nil {
@@ -46,16 +50,36 @@ func (c *Client) loadState(ctx context.Context, name string, into any) error {
 	return nil
 }
 
-// saveState writes one cache, unless it holds the same already.
+// saveState writes one cache, unless it holds the same already. It is refused with
+// drift.ErrConflict when somebody wrote it since it was loaded: a run that knows better.
+// One that was not loaded, or could not be read, is written over.
 func (c *Client) saveState(ctx context.Context, name string, content any) error {
 	packed, err := pack(content)
 	if err != nil {
 		return err
 	}
-	if last, ok := c.recall(name); ok && bytes.Equal(last.packed, packed) {
+	last, loaded := c.recall(name)
+	switch {
+	case loaded && bytes.Equal(last.packed, packed):
 		return nil
+	case loaded && last.version == "":
+		return c.writeState(ctx, name, noVersion, packed)
 	}
-	version, err := c.writeOwn(ctx, drift.FieldManager, "", c.configMap(name, stateKey, packed))
+	err = c.writeState(ctx, name, last.version, packed)
+	if !errors.Is(err, drift.ErrConflict) {
+		return err
+	}
+	// A program that labels or annotates what is written is no run.
+	live, failed := c.readOwn(ctx, configMaps, name)
+	if failed != nil || live == nil || text(live, "binaryData", stateKey) != base64.StdEncoding.EncodeToString(last.packed) {
+		return err
+	}
+	return c.writeState(ctx, name, versionOf(live), packed)
+}
+
+// writeState writes one cache where it has a version by now, or whatever is there.
+func (c *Client) writeState(ctx context.Context, name, version string, packed []byte) error {
+	version, err := c.writeOwn(ctx, drift.FieldManager, version, c.configMap(name, stateKey, packed))
 	if err != nil {
 		return err
 	}
@@ -63,7 +87,8 @@ func (c *Client) saveState(ctx context.Context, name string, content any) error 
 	return nil
 }
 
-// SaveState writes an app's cache. One that does not fit is written without its
+// SaveState writes an app's cache, unless another run wrote it since it was loaded
+// (drift.ErrConflict). One that does not fit is written without its
 // memo rows, which cost requests to find again and nothing else; a note says so.
 func (c *Client) SaveState(ctx context.Context, app string, state drift.AppState) error {
 	err := c.saveState(ctx, drift.StateName(app), state)
@@ -94,9 +119,14 @@ func (c *Client) LoadRun(ctx context.Context) (drift.RunState, error) {
 	return state, nil
 }
 
-// SaveRun writes what this run leaves to the next.
+// SaveRun writes what this run leaves to the next. It writes over what a run left that
+// could not begin, and so did not have the lease.
 func (c *Client) SaveRun(ctx context.Context, state drift.RunState) error {
-	if err := c.saveState(ctx, runName, state); err != nil {
+	packed, err := pack(state)
+	if last, ok := c.recall(runName); err == nil && !(ok && bytes.Equal(last.packed, packed)) {
+		err = c.writeState(ctx, runName, "", packed)
+	}
+	if err != nil {
 		return stateProblem("writing the state of this run", err)
 	}
 	return nil
