@@ -48,7 +48,7 @@ func (c *Client) Capabilities(ctx context.Context) (drift.Capabilities, error) {
 // the group-versions that could not be discovered.
 func (s *session) serves(ctx context.Context) (groups []*metav1.APIGroup, resources []*metav1.APIResourceList, failed map[schema.GroupVersion]error, err error) {
 	for attempt := 0; ; attempt++ {
-		groups, resources, err = discovery.ServerGroupsAndResourcesWithContext(ctx, s.discovery)
+		groups, resources, err = s.discover(ctx)
 		failed, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
 		if err == nil || partly {
 			return groups, resources, failed, nil
@@ -60,6 +60,23 @@ func (s *session) serves(ctx context.Context) (groups []*metav1.APIGroup, resour
 			return nil, nil, nil, fmt.Errorf("%w, after: %w", ended, describe(err))
 		}
 	}
+}
+
+// discover makes client-go's requests for discovery, all of them in the time of one.
+func (s *session) discover(ctx context.Context) ([]*metav1.APIGroup, []*metav1.APIResourceList, error) {
+	bounded, bound, cancel := s.untilAnswer(ctx)
+	defer cancel()
+	groups, resources, err := discovery.ServerGroupsAndResourcesWithContext(bounded, s.discovery)
+	_, told := errors.AsType[*silence](err)
+	_, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
+	switch {
+	case err == nil, ctx.Err() == nil && (told || partly):
+	case ctx.Err() != nil:
+		err = why(ctx)
+	case isTimeout(err):
+		err = &silence{asked: "GET /api and /apis", after: spoken(bound)}
+	}
+	return groups, resources, err
 }
 
 // undescribed are the group-versions that the cluster names and says nothing about, as

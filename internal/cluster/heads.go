@@ -120,7 +120,7 @@ func (s *session) collectHeads(ctx context.Context, of resource, namespace, sele
 		seen := s.fetch(ctx, of, drift.ID{Group: of.Group, Kind: of.Kind.Kind, Namespace: where.namespace, Name: where.name})
 		switch seen.State {
 		case drift.Unreadable:
-			return collection{}, false, ctx.Err()
+			return collection{}, false, why(ctx)
 		case drift.Present:
 			found.items = append(found.items, seen.Live)
 		}

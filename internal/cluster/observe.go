@@ -15,30 +15,21 @@ import (
 // GET for what the lists lack, and for each desired object the API server's own
 // answer to what an apply would store. The answers are in the order of wants.
 //
-// What cannot be read is Unreadable in the answer and named in its Problems.
-// The error is for what ends a run: an unreachable cluster, an ended context,
-// an identity that cannot be assumed.
+// What cannot be read is Unreadable in the answer and named in its Problems; so is what
+// got no answer within the time that is kept for it, which leaves a third of the run's
+// to what comes after. The error is for what ends a run: an unreachable cluster, an
+// ended context, an identity that cannot be assumed.
 func (c *Client) Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen, error) {
 	served, err := c.known(ctx)
 	if err != nil {
 		return nil, err
 	}
-	surveys, err := c.surveys(ctx, served, wants)
+	seen, err := c.observe(ctx, served, wants)
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]drift.Seen, len(wants))
-	looks, lookCtx := errgroup.WithContext(ctx)
-	looks.SetLimit(readsAtOnce)
-	for i, want := range wants {
-		user, err := c.userOf(want.App)
-		if err != nil {
-			return nil, err
-		}
-		seen[i] = c.startLooks(lookCtx, looks, surveys[user], want)
-	}
-	if err := looks.Wait(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	for i := range seen {
 		seen[i] = withUnlisted(seen[i], wants[i])
@@ -56,6 +47,27 @@ func (c *Client) Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen,
 	return seen, nil
 }
 
+// observe makes all lists and looks, within two thirds of the time that is left.
+func (c *Client) observe(ctx context.Context, served drift.Capabilities, wants []drift.Want) ([]drift.Seen, error) {
+	ctx, cancel := stepOf(ctx, "observing the cluster", 2, 3)
+	defer cancel()
+	surveys, err := c.surveys(ctx, served, wants)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]drift.Seen, len(wants))
+	looks, ctx := errgroup.WithContext(ctx)
+	looks.SetLimit(readsAtOnce)
+	for i, want := range wants {
+		user, err := c.userOf(want.App)
+		if err != nil {
+			return nil, err
+		}
+		seen[i] = c.startLooks(ctx, looks, surveys[user], want)
+	}
+	return seen, looks.Wait()
+}
+
 // startLooks looks at every object of one app, one slot each.
 func (c *Client) startLooks(ctx context.Context, looks *errgroup.Group, survey *survey, want drift.Want) drift.Seen {
 	extras := extrasOf(want)
@@ -70,15 +82,11 @@ func (c *Client) startLooks(ctx context.Context, looks *errgroup.Group, survey *
 	}
 	look := func(slot *drift.Observation, work func(context.Context) drift.Observation) {
 		looks.Go(func() error {
-			leave, err := enter(ctx, c.reads)
-			if err != nil {
-				return err
-			}
-			defer leave()
-			seen := survey.surround(work(ctx))
-			seen.Autoscaled = seen.Autoscaled || want.Scaled[seen.ID]
-			*slot = seen
-			return ctx.Err()
+			return inTurn(ctx, c.reads, func() {
+				seen := survey.surround(work(ctx))
+				seen.Autoscaled = seen.Autoscaled || want.Scaled[seen.ID]
+				*slot = seen
+			})
 		})
 	}
 	for i, object := range want.Objects {
@@ -113,7 +121,7 @@ func withUnlisted(seen drift.Seen, want drift.Want) drift.Seen {
 
 // lost says whether any object of the app got no answer at all.
 func lost(seen drift.Seen) bool {
-	gone := func(o drift.Observation) bool { return errors.Is(o.Err, drift.ErrUnreachable) }
+	gone := func(o drift.Observation) bool { return errors.Is(o.Err, drift.ErrUnreachable) || isTimeout(o.Err) }
 	return slices.ContainsFunc(seen.Objects, gone) || slices.ContainsFunc(seen.Extras, gone)
 }
 

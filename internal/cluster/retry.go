@@ -100,11 +100,16 @@ func (s *session) obstacle(ctx context.Context, r request) error {
 }
 
 // atOnce keeps client-go's discovery from waiting for as long as the server likes: it
-// would run into its own deadline and forget the server's words.
+// would run into its own deadline and forget the server's words. Of several requests it
+// says which one was not answered.
 type atOnce struct{ next http.RoundTripper }
 
 func (t atOnce) RoundTrip(r *http.Request) (*http.Response, error) {
+	began := time.Now()
 	answer, err := t.next.RoundTrip(r)
+	if deadline, ok := r.Context().Deadline(); ok && errors.Is(err, context.DeadlineExceeded) {
+		return nil, &silence{asked: r.Method + " " + r.URL.Path, after: spoken(deadline.Sub(began))}
+	}
 	if err == nil {
 		answer.Header.Del("Retry-After")
 	}

@@ -29,7 +29,9 @@ type session struct {
 	user      string // impersonated user; "" is the client's own identity
 	rest      rest.Interface
 	discovery *discovery.DiscoveryClient
+	timeout   time.Duration // of one request
 	kept      keptHeads
+	silent    unanswered
 }
 
 func newSession(config *rest.Config, user string) (*session, error) {
@@ -44,7 +46,7 @@ func newSession(config *rest.Config, user string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	served, err := discovery.NewDiscoveryClientForConfigAndClient(config, &http.Client{Transport: atOnce{client.Transport}, Timeout: client.Timeout})
+	served, err := discovery.NewDiscoveryClientForConfigAndClient(config, &http.Client{Transport: atOnce{client.Transport}})
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +56,7 @@ func newSession(config *rest.Config, user string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{user: user, rest: raw, discovery: served}, nil
+	return &session{user: user, rest: raw, discovery: served, timeout: config.Timeout}, nil
 }
 
 // account is "name" or "namespace/name", both DNS names.
@@ -112,8 +114,34 @@ type request struct {
 
 // once makes one request, once: client-go would repeat it ten times where the server
 // says Retry-After, and forget its words in the end. The error is the API server's
-// *apierrors.StatusError or the transport's, as it came.
+// *apierrors.StatusError or the transport's, as it came, a *silence where there was no
+// answer in time, or *overdue where the time of the run's step is over.
 func (s *session) once(ctx context.Context, r request) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, why(ctx)
+	}
+	if err := s.silent.refuse(r); err != nil {
+		return nil, err
+	}
+	bounded, bound, cancel := s.untilAnswer(ctx)
+	defer cancel()
+	body, err := s.exchange(bounded, r)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		if ended(ctx) == nil {
+			err = why(ctx)
+		}
+		return nil, err
+	case bounded.Err() != nil, errors.Is(err, context.DeadlineExceeded):
+		err = &silence{asked: r.name(), after: spoken(bound)}
+	}
+	s.silent.note(r, err)
+	return body, err
+}
+
+// exchange sends one request and reads the answer.
+func (s *session) exchange(ctx context.Context, r request) ([]byte, error) {
 	verb, accept := r.verb, r.accept
 	if verb == "" {
 		verb = http.MethodGet
@@ -195,13 +223,13 @@ func elsewhere(err error, name string) error {
 	return malformed("%v", status)
 }
 
-// pause waits, or ends early with the context's error.
+// pause waits, or ends early with why.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return why(ctx)
 	case <-timer.C:
 		return nil
 	}

@@ -72,6 +72,8 @@ func (c *Client) surveys(ctx context.Context, served drift.Capabilities, wants [
 			survey.kept.drop() // a full run has fetched and rendered since they were listed
 		}
 	}
+	ctx, cancel := stepOf(ctx, "lists", 1, 2)
+	defer cancel()
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(listsAtOnce)
 	finish := make([]func(), len(order))
@@ -96,15 +98,7 @@ func (s *survey) alone() bool {
 // slots into place when all have ended.
 func (s *survey) start(ctx context.Context, c *Client, tasks *errgroup.Group) func() {
 	task := func(work func()) {
-		tasks.Go(func() error {
-			leave, err := enter(ctx, c.lists)
-			if err != nil {
-				return err
-			}
-			defer leave()
-			work()
-			return ctx.Err()
-		})
+		tasks.Go(func() error { return inTurn(ctx, c.lists, work) })
 	}
 	task(func() { s.namespaces = s.readNamespaces(ctx) })
 	task(func() { s.autoscaled = s.readAutoscalers(ctx) })
