@@ -39,6 +39,29 @@ func alike(list []finding, markNew bool) [][]finding {
 	return groups
 }
 
+// withoutSaid refers to the item that tells the same error, in place of telling it again.
+func withoutSaid(group []finding, said map[string]string) []finding {
+	first := said[group[0].resource.ErrorText()]
+	if first == "" {
+		return group
+	}
+	group = slices.Clone(group)
+	group[0].resource.Error, group[0].resource.Hint = "the same as of "+first, ""
+	if group[0].resource.ReasonRepeats() {
+		group[0].resource.Reason = ""
+	}
+	return group
+}
+
+// namedAs is a group in few words.
+func namedAs(group []finding) string {
+	name := cut(clean(group[0].resource.ID().Short()), nameLimit)
+	if more := len(group) - 1; more > 0 {
+		name += fmt.Sprintf(" and %d more", more)
+	}
+	return name
+}
+
 // groupItem is one item for findings that changed alike: how many and which, then what they
 // have in common. The first stands for all in a message that names its object.
 func groupItem(group []finding, markNew bool) item {

@@ -130,8 +130,13 @@ func appCard(report drift.Report, n news) card {
 	c.title = title(report, n.app.Name, headline(n))
 	c.facts, c.tail = commitFacts(n, c.facts)
 	known := len(n.was.open) > 0
+	said := map[string]string{} // errors, and the item that tells each
 	for _, group := range alike(n.findings, known) {
-		c.items = append(c.items, groupItem(group, known))
+		entry := groupItem(withoutSaid(group, said), known)
+		c.items = append(c.items, entry)
+		if text := group[0].resource.ErrorText(); text != "" && said[text] == "" {
+			said[text] = namedAs(group)
+		}
 	}
 	return c
 }

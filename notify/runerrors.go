@@ -91,7 +91,7 @@ func alikeErrors(list []drift.ReportError) [][]drift.ReportError {
 		one := e
 		one.App = ""
 		if e.App != "" {
-			one.Message = strings.ReplaceAll(e.Message, `"`+e.App+`"`, "APP")
+			one.Message = strings.ReplaceAll(strings.TrimPrefix(e.Message, drift.Rebuilding), `"`+e.App+`"`, "APP")
 			one.App = "of an app"
 		}
 		key := fingerprint(one)
@@ -144,6 +144,12 @@ func incompleteFact(report drift.Report, app drift.ReportApp) []string {
 	}
 	if app.Complete || len(all) == 0 {
 		return nil
+	}
+	told := func(e drift.ReportError) bool {
+		return slices.ContainsFunc(app.Resources, func(r drift.ReportResource) bool { return r.Error != "" && strings.HasSuffix(e.Message, r.ErrorText()) })
+	}
+	if all = slices.DeleteFunc(all, told); len(all) == 0 {
+		return nil // the objects that it concerns tell
 	}
 	text := "first error: " + errorText(drift.ReportError{Stage: all[0].Stage, File: all[0].File, Message: all[0].Message})
 	if more := len(all) - 1; more > 0 {

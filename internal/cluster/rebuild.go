@@ -76,14 +76,14 @@ func (s *survey) rebuildGaps(ctx context.Context, want drift.Want, wrote bool) r
 			gaps.kinds = append(gaps.kinds, name)
 		}
 		if !whole || !told[name] {
-			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf("rebuilding the inventory: %w", err)))
+			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf(drift.Rebuilding+"%w", err)))
 		}
 	}
 	if lost {
 		for _, apiVersion := range s.silentAPIs() {
 			gaps.kinds = append(gaps.kinds, "everything of "+apiVersion)
 			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf(
-				"rebuilding the inventory: the API %q does not answer: %s", apiVersion, s.served.Degraded[apiVersion])))
+				drift.Rebuilding+"the API %q does not answer: %s", apiVersion, s.served.Degraded[apiVersion])))
 		}
 	}
 	return gaps

@@ -14,15 +14,14 @@ import (
 // request may take. It tells nothing about what was asked for, and the run's own time is
 // not over.
 type silence struct {
-	asked string // the request
-	after time.Duration
-	times int // how many requests of its sort got no answer, where this one was not sent for that
+	asked  string // the request
+	after  time.Duration
+	unsent bool // others of its sort got no answer, so this one was not sent
 }
 
 func (s *silence) Error() string {
-	if s.times > 0 {
-		return fmt.Sprintf("not asked: the API server answered none of the last %d requests of this sort, the last of them %s, within %s",
-			s.times, s.asked, s.after)
+	if s.unsent {
+		return fmt.Sprintf("not asked: the API server did not answer %d requests like it within %s: %s", enough, s.after, s.asked)
 	}
 	return fmt.Sprintf("the API server did not answer %s within %s", s.asked, s.after)
 }
@@ -154,17 +153,27 @@ const enough = 3
 // unanswered counts the requests of each sort that got no answer since one did.
 type unanswered struct {
 	mu   sync.Mutex
-	last map[string]silence
+	last map[string]missed
+}
+
+// missed are the requests of one sort that got no answer since one did.
+type missed struct {
+	count int
+	after time.Duration // how long the last was waited for
 }
 
 // refuse is the error of a request that is not worth sending; nil when it is.
 func (u *unanswered) refuse(r request) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if last := u.last[r.sort()]; last.times >= enough {
-		return &last
+	last := u.last[r.sort()]
+	if last.count < enough {
+		return nil
 	}
-	return nil
+	if r.query.Has("dryRun") {
+		r.path = path.Dir(r.path) // its own name says nothing
+	}
+	return &silence{asked: r.name(), after: last.after, unsent: true}
 }
 
 // note records what became of a request.
@@ -180,8 +189,8 @@ func (u *unanswered) note(r request, err error) {
 	case !silent:
 		delete(u.last, sort)
 	case u.last == nil:
-		u.last = map[string]silence{sort: {late.asked, late.after, 1}}
+		u.last = map[string]missed{sort: {1, late.after}}
 	default:
-		u.last[sort] = silence{late.asked, late.after, u.last[sort].times + 1}
+		u.last[sort] = missed{u.last[sort].count + 1, late.after}
 	}
 }

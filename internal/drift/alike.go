@@ -36,8 +36,8 @@ func Alike(resources []ReportResource) [][]ReportResource {
 
 // likeness is everything of a resource but what is its own.
 func likeness(r ReportResource) string {
-	own := strings.NewReplacer(r.ID().String(), "\x00", r.ID().Short(), "\x00", r.Namespace+"/"+r.Name, "\x00", fmt.Sprintf("%q", r.Name), "\x00")
-	r.Reason, r.Error, r.Hint, r.HealthReason = own.Replace(r.Reason), own.Replace(r.Error), own.Replace(r.Hint), own.Replace(r.HealthReason)
+	own := r.unnamed()
+	r.Reason, r.Error, r.Hint, r.HealthReason = own.Replace(r.Reason), errorKey(r.ErrorText()), own.Replace(r.Hint), own.Replace(r.HealthReason)
 	r.Findings, r.Refused = unnamed(r.Findings, own), unnamed(r.Refused, own)
 	r.Fields, r.Ignored = WithoutTimes(r.Fields), WithoutTimes(r.Ignored)
 	r.Group, r.Version, r.Kind, r.Namespace, r.Name = "", "", "", "", ""

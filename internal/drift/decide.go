@@ -63,7 +63,7 @@ func guarded(change Change, verdict Verdict, facts Facts) string {
 	case change.NotVerified():
 		return "equal to Git as far as can be told without a dry-run"
 	case change.Type == Unknown:
-		return "could not be compared" + causeOf(change.Err)
+		return notCompared + causeOf(change.Err)
 	case len(facts.Incomplete) > 0:
 		return "facts are missing: " + strings.Join(facts.Incomplete, ", ")
 	case len(facts.Contested) > 0:
@@ -276,7 +276,10 @@ func refusedOutright(change Change, granted []FieldChange) string {
 	return refusedDryRun + causeOf(refusal)
 }
 
-const refusedDryRun = "the API server refused the dry-run"
+const (
+	notCompared   = "could not be compared"
+	refusedDryRun = "the API server refused the dry-run"
+)
 
 // causeOf is the kind of an error for a reason, which stands beside the error itself.
 func causeOf(err error) string {

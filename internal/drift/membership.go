@@ -73,3 +73,7 @@ func (c Comparison) saysMembership(own Ownership) []string {
 	}
 	return []string{saidStolen + cmp.Or(c.appOf(own.PartOf), own.PartOf)}
 }
+
+// Rebuilding begins an error about what may have been missed when an app's inventory was
+// not known.
+const Rebuilding = "rebuilding the inventory: "

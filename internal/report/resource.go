@@ -176,17 +176,12 @@ func (p *printer) title(r drift.ReportResource, name string, c columns) {
 
 // details are why, and field by field what differs.
 func (p *printer) details(r drift.ReportResource) {
-	if r.Error != "" {
-		p.note("error", r.Error, red)
-	}
-	if r.Hint != "" {
-		p.note("hint", r.Hint, cyan)
-	}
+	shared := p.objectError(r)
 	if len(r.Lost) > 0 {
 		p.note(lossLabel(r), strings.Join(r.Lost, "; "), red)
 	}
-	if r.Reason != "" {
-		p.note("reason", r.Reason, plain)
+	if r.Reason != "" && !(shared && r.ReasonRepeats()) {
+		p.note("reason", p.referring(r.Reason), plain)
 	}
 	p.rules("rule", r.Rules, r.Reason)
 	p.fields(r.Fields)

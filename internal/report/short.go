@@ -14,7 +14,7 @@ func shortView(report drift.Report, options Options) []byte {
 	for _, app := range report.Apps {
 		for _, r := range worstFirst(app.Resources) {
 			sign, s := p.symbol(r)
-			p.line(p.paint(s, pad(sign, 3)) + " " + p.joined(p.clean(app.Name), p.clean(r.ID().Short()), p.clean(p.actionWords(r)), p.clean(driftWords(r)), p.clean(inShort(r))))
+			p.line(p.paint(s, pad(sign, 3)) + " " + p.joined(p.clean(app.Name), p.clean(r.ID().Short()), p.clean(p.actionWords(r)), p.clean(driftWords(r)), p.clean(p.inShort(r))))
 		}
 	}
 	for _, app := range report.Apps {
@@ -22,13 +22,12 @@ func shortView(report drift.Report, options Options) []byte {
 			p.line(p.paint(yellow, pad("!", 3)) + " " + p.joined(p.clean(app.Name), "withheld by guard "+p.clean(string(set.Guard)), p.clean(withheldWords(set.Objects)), p.clean(set.Reason)))
 		}
 	}
-	for _, e := range report.Errors {
-		first, _, _ := strings.Cut(e.Message, "\n")
-		where := e.Stage
-		if e.App != "" {
-			where = e.App + ", " + e.Stage
+	for i, e := range p.common.All {
+		if !e.Told() {
+			continue
 		}
-		p.line(p.paint(red, pad(p.glyphs.failed, 3)) + " " + p.joined(p.clean(where), p.clean(first)))
+		first, _, _ := strings.Cut(e.Words(), "\n")
+		p.line(p.paint(red, pad(p.glyphs.failed, 3)) + " " + p.joined(p.clean(p.reference(i)+place(e)), p.clean(first), p.clean(concerned(e))))
 	}
 	if !options.Excerpt {
 		p.run(report)
@@ -37,9 +36,12 @@ func shortView(report drift.Report, options Options) []byte {
 }
 
 // inShort is what a line has room for: the error, else the fields, else the reason.
-func inShort(r drift.ReportResource) string {
+func (p *printer) inShort(r drift.ReportResource) string {
 	const named = 3
+	at, shared := p.common.Of(r)
 	switch {
+	case shared:
+		return underErrors(at)
 	case r.Error != "":
 		first, _, _ := strings.Cut(r.Error, "\n")
 		return first

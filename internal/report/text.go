@@ -35,6 +35,7 @@ type printer struct {
 	plan    bool
 	detect  bool
 	now     time.Time // when the run finished; ages are told against it
+	common  drift.CommonErrors
 }
 
 func newPrinter(report drift.Report, options Options) *printer {
@@ -51,6 +52,12 @@ func newPrinter(report drift.Report, options Options) *printer {
 	if options.ASCII {
 		p.glyphs = asciiGlyphs
 	}
+	if options.Excerpt {
+		// Whoever asks about one object reads all of it in one place.
+		p.common.All = separately(report.Errors)
+		return p
+	}
+	p.common = drift.CommonErrorsOf(report)
 	return p
 }
 
@@ -67,7 +74,7 @@ func textView(report drift.Report, options Options) []byte {
 	for _, warning := range report.Warnings {
 		p.line(p.paint(yellow, "warning: ") + p.clean(warning))
 	}
-	p.errors(report.Errors)
+	p.errors()
 	if options.Excerpt {
 		p.explanations(report)
 		p.line(p.paint(dim, p.joined(p.runID(report), p.job(report))))
@@ -273,33 +280,6 @@ func healthWords(status drift.HealthStatus, reason string, ascii bool) string {
 		words += ": " + clean(reason, ascii)
 	}
 	return words
-}
-
-// errors writes the errors of the run and of its apps.
-func (p *printer) errors(errors []drift.ReportError) {
-	if len(errors) == 0 {
-		return
-	}
-	p.line(p.paint(bold, "Errors"))
-	for _, e := range errors {
-		where := e.Stage
-		if e.App != "" {
-			where = e.App + ", " + e.Stage
-		}
-		message := e.Message
-		if e.File != "" && !strings.Contains(message, e.File) {
-			message = e.File + ": " + message
-		}
-		lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
-		p.line("  " + p.paint(red, p.glyphs.failed) + " " + p.clean(where) + ": " + p.clean(lines[0]))
-		for _, line := range lines[1:] {
-			p.line("      " + p.clean(line))
-		}
-		if e.Hint != "" {
-			p.line("      " + p.paint(cyan, "hint: ") + p.clean(e.Hint))
-		}
-	}
-	p.line("")
 }
 
 // age says how long before the end of the run something happened.
