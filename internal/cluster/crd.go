@@ -15,34 +15,6 @@ var crdResource = resource{
 	KindInfo: drift.KindInfo{Resource: "customresourcedefinitions"},
 }
 
-// kindIsGone says whether nothing can hold objects of a kind any more: no
-// version of its group failed discovery, and no CRD defines it. A built-in kind is
-// gone when discovery lacks it, and so is one of an aggregated API that nobody serves
-// any more. Whatever cannot be read makes the answer no.
-func (s *survey) kindIsGone(ctx context.Context, id drift.ID) bool {
-	if groupDegraded(s.served, id.Group) {
-		return false
-	}
-	if drift.BuiltInGroup(id.Group) {
-		return true
-	}
-	crds, err := s.heads(ctx, crdResource, "", "")
-	if err != nil {
-		return false
-	}
-	for _, one := range crds {
-		name := one.Metadata.Name // always PLURAL.GROUP
-		if !strings.HasSuffix(name, "."+id.Group) {
-			continue
-		}
-		crd, err := s.get(ctx, crdResource, "", name)
-		if err != nil || text(crd, "spec", "names", "kind") == id.Kind {
-			return false
-		}
-	}
-	return true
-}
-
 // patience bounds how long one write waits for others in the cluster: for a CRD
 // to be served, for finalizers to go. It is a variable for tests.
 var patience = 60 * time.Second

@@ -29,6 +29,9 @@ func (c *Client) Occupied(ctx context.Context, app drift.App, id drift.ID, live 
 		if len(served.Degraded) > 0 {
 			return "", fmt.Errorf("some APIs are not available, so what namespace %q holds is not known", id.Name)
 		}
+		if served, err = c.whole(ctx, session, served); err != nil {
+			return "", fmt.Errorf("what namespace %q holds is not known: %w", id.Name, err)
+		}
 		kinds = slices.DeleteFunc(listable(served), func(kind drift.Kind) bool {
 			// What cannot be deleted is a view of something else, such as metrics of
 			// pods, and goes with that.

@@ -118,6 +118,11 @@ func (s *survey) readAutoscalers(ctx context.Context) autoscaled {
 	case len(versions) > 0:
 		kind.Version = versions[len(versions)-1]
 	case !groupDegraded(s.served, kind.Group):
+		described, err := s.describes(ctx, kind.Group, kind.Kind)
+		if err == nil && described {
+			err = fmt.Errorf("finding %s: discovery lacks it, and the API server describes it", kind.GroupKind())
+		}
+		known.scalers.err, known.err = err, err
 		return known
 	}
 	of, err := resolve(s.served, kind)
