@@ -22,14 +22,19 @@ const (
 // newer binary, another tool or another installation) is an error: nothing of
 // that app may be written. A state that cannot be read counts as lost, and a
 // note says so.
+//
+// A plan holds no lease, so a run may write both meanwhile: the inventory first, which then
+// covers more than there is, and the state last. So the state is read first. An inventory
+// older than its state would look like one that was lost.
 func (c *Client) Load(ctx context.Context, app string) (drift.Inventory, drift.AppState, error) {
+	var state drift.AppState
+	unread := c.loadState(ctx, drift.StateName(app), &state)
 	inventory, err := c.loadInventory(ctx, app)
 	if err != nil {
 		return drift.Inventory{}, drift.AppState{}, stateProblem(fmt.Sprintf("reading the inventory of app %q", app), err)
 	}
-	var state drift.AppState
 	wrote := false
-	if err := c.loadState(ctx, drift.StateName(app), &state); err != nil {
+	if err := unread; err != nil {
 		if !errors.Is(err, errDamaged) {
 			return drift.Inventory{}, drift.AppState{}, stateProblem(fmt.Sprintf("reading the state of app %q", app), err)
 		}

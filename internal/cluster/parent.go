@@ -141,10 +141,17 @@ func (c *Client) takeListed(name string) (map[string]any, bool) {
 }
 
 // readMap reads one of Killick's own ConfigMaps, from the last listing where that
-// has it.
+// has it. What the listing lacks is younger than all of it, and then nothing else is taken
+// from there: what belongs together is of one moment, or what is read later is younger.
 func (c *Client) readMap(ctx context.Context, name string) (map[string]any, error) {
 	if object, ok := c.takeListed(name); ok {
 		return object, nil
 	}
-	return c.readOwn(ctx, configMaps, name)
+	object, err := c.readOwn(ctx, configMaps, name)
+	if object != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.listed = nil
+	}
+	return object, err
 }
