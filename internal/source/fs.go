@@ -18,6 +18,7 @@ type node struct {
 	kind   nodeKind
 	mode   fs.FileMode // permission bits
 	size   int64       // of a file whose content is at hand
+	wrote  time.Time   // of a file on disk: when it was written last
 	parent *node       // nil for the root
 	depth  int         // of the root: 0
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -252,6 +253,35 @@ func TestWorktreeRaces(t *testing.T) {
 			t.Errorf("%s reads %q", name, content)
 		}
 		wantProblem(t, err, "", "")
+	}
+}
+
+// TestWorktreeWrittenMeanwhile: a file that is written after its folder was listed is an
+// error with what to do, whatever it holds; the others read as they are.
+func TestWorktreeWrittenMeanwhile(t *testing.T) {
+	dir, _ := clone(t)
+	const whole = "a: b\n---\nc: d\n"
+	for _, name := range []string{"shorter", "longer", "as-long", "untouched"} {
+		put(t, dir, name, whole)
+	}
+	s := New(map[string]Repository{"": {URL: dir, Worktree: true}}, Options{})
+	got, err := s.Checkout(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "shorter", whole[:5])
+	put(t, dir, "longer", whole+"---\ne: f\n")
+	put(t, dir, "as-long", strings.ToUpper(whole))
+	later := time.Now().Add(time.Second) // whatever the file system's clock makes of it
+	if err := os.Chtimes(filepath.Join(dir, "as-long"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"shorter", "longer", "as-long"} {
+		_, err := fs.ReadFile(got.FS, name)
+		wantProblem(t, err, "it was written while this command was reading", "run the command again")
+	}
+	if content, err := fs.ReadFile(got.FS, "untouched"); err != nil || string(content) != whole {
+		t.Errorf("another file reads %q, %v", content, err)
 	}
 }
 

@@ -185,6 +185,7 @@ func (s *scanner) entry(ctx context.Context, child *node, entry fs.DirEntry) err
 		child.refusal = problem("", fmt.Errorf("%q is neither a file, a folder nor a symbolic link", child.path()))
 	default:
 		child.kind, child.mode, child.size = fileNode, 0o444, info.Size()
+		child.wrote = info.ModTime()
 		if info.Mode().Perm()&0o111 != 0 {
 			child.mode = 0o555
 		}
@@ -196,13 +197,18 @@ func (s *scanner) entry(ctx context.Context, child *node, entry fs.DirEntry) err
 	return nil
 }
 
-// readDisk reads a file as it is now, again under the limit.
+// readDisk reads a file, again under the limit, and only as it was when it was listed: one
+// that somebody is writing may be half of what it will be, and half a file of manifests is
+// an app with fewer objects.
 func readDisk(disk *os.Root, file *node, limit int64) ([]byte, error) {
 	opened, err := disk.Open(file.id)
 	if err != nil {
 		return nil, pathCause(err)
 	}
 	defer func() { _ = opened.Close() }() // nothing was written
+	if err := asListed(opened, file, limit); err != nil {
+		return nil, err
+	}
 	content, err := io.ReadAll(io.LimitReader(opened, limit+1))
 	if err != nil {
 		return nil, pathCause(err)
@@ -210,5 +216,26 @@ func readDisk(disk *os.Root, file *node, limit int64) ([]byte, error) {
 	if int64(len(content)) > limit {
 		return nil, fmt.Errorf("it has more than the limit of %s", mebibytes(limit))
 	}
+	if err := asListed(opened, file, limit); err != nil {
+		return nil, err
+	}
+	if int64(len(content)) != file.size {
+		return nil, errMeanwhile
+	}
 	return content, nil
+}
+
+// errMeanwhile says that a file on disk is not what it was when its folder was listed.
+var errMeanwhile = &failure{text: "it was written while this command was reading", hint: "run the command again"}
+
+func asListed(opened *os.File, file *node, limit int64) error {
+	info, err := opened.Stat()
+	if err != nil {
+		return pathCause(err)
+	}
+	same := info.Size() == file.size && info.ModTime().Equal(file.wrote)
+	if !same && info.Size() <= limit { // of what is too large, that is said
+		return errMeanwhile
+	}
+	return nil
 }
