@@ -40,12 +40,12 @@ func TestCutAnswersAreNoLists(t *testing.T) {
 	if !bytes.HasPrefix(heads, []byte("k8s\x00")) {
 		t.Fatalf("the heads are no protobuf: %q", heads[:4])
 	}
-	for size := range len(whole) {
+	for size := range whole {
 		if page, err := of.readList(whole[:size]); err == nil {
 			t.Errorf("%d of %d bytes of JSON are a list of %d", size, len(whole), len(page.Items))
 		}
 	}
-	for size := range len(heads) {
+	for size := range heads {
 		list, said, err := decodeHeads(heads[:size])
 		if err != nil {
 			continue

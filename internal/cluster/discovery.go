@@ -67,14 +67,14 @@ func (s *session) discover(ctx context.Context) ([]*metav1.APIGroup, []*metav1.A
 	bounded, bound, cancel := s.untilAnswer(ctx)
 	defer cancel()
 	groups, resources, err := discovery.ServerGroupsAndResourcesWithContext(bounded, s.discovery)
-	_, told := errors.AsType[*silence](err)
+	_, told := errors.AsType[*noAnswer](err)
 	_, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
 	switch {
 	case err == nil, ctx.Err() == nil && (told || partly):
 	case ctx.Err() != nil:
 		err = why(ctx)
 	case isTimeout(err):
-		err = &silence{asked: "GET /api and /apis", after: spoken(bound)}
+		err = &noAnswer{asked: "GET /api and /apis", after: spoken(bound)}
 	}
 	return groups, resources, err
 }

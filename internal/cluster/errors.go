@@ -27,7 +27,7 @@ var errExpired = errors.New("the list expired")
 //
 //   - an answer that says no: *drift.Refusal
 //   - no answer: drift.ErrUnreachable, with the transport's error
-//   - no answer in time: a *silence; the run's step is out of time: *overdue
+//   - no answer in time: a *noAnswer; the run's step is out of time: *overdue
 //   - an ended context: its own error
 //   - a failing server, or an answer that is not what was asked for: an error without
 //     any of these causes
@@ -45,7 +45,7 @@ func describe(err error) error {
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		return describeStatus(status)
 	}
-	if late, ok := errors.AsType[*silence](err); ok {
+	if late, ok := errors.AsType[*noAnswer](err); ok {
 		return late // what client-go wraps around it says less
 	}
 	if late, ok := errors.AsType[*overdue](err); ok {
@@ -192,7 +192,7 @@ func hint(err error) string {
 	if known, ok := errors.AsType[*drift.Problem](err); ok && known.Hint != "" {
 		return known.Hint // whoever found the cause knows best
 	}
-	if late := hintForSilence(err); late != "" {
+	if late := hintForNoAnswer(err); late != "" {
 		return late
 	}
 	status, ok := errors.AsType[*apierrors.StatusError](err)

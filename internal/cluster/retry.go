@@ -108,7 +108,7 @@ func (t atOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	began := time.Now()
 	answer, err := t.next.RoundTrip(r)
 	if deadline, ok := r.Context().Deadline(); ok && errors.Is(err, context.DeadlineExceeded) {
-		return nil, &silence{asked: r.Method + " " + r.URL.Path, after: spoken(deadline.Sub(began))}
+		return nil, &noAnswer{asked: r.Method + " " + r.URL.Path, after: spoken(deadline.Sub(began))}
 	}
 	if err == nil {
 		answer.Header.Del("Retry-After")

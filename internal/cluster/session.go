@@ -114,7 +114,7 @@ type request struct {
 
 // once makes one request, once: client-go would repeat it ten times where the server
 // says Retry-After, and forget its words in the end. The error is the API server's
-// *apierrors.StatusError or the transport's, as it came, a *silence where there was no
+// *apierrors.StatusError or the transport's, as it came, a *noAnswer where there was no
 // answer in time, or *overdue where the time of the run's step is over.
 func (s *session) once(ctx context.Context, r request) ([]byte, error) {
 	if ctx.Err() != nil {
@@ -134,7 +134,7 @@ func (s *session) once(ctx context.Context, r request) ([]byte, error) {
 		}
 		return nil, err
 	case bounded.Err() != nil, errors.Is(err, context.DeadlineExceeded):
-		err = &silence{asked: r.name(), after: spoken(bound)}
+		err = &noAnswer{asked: r.name(), after: spoken(bound)}
 	}
 	s.silent.note(r, err)
 	return body, err

@@ -13,9 +13,9 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// silentFor answers nothing to the requests that match, and does not make the test wait
+// answersNothing answers nothing to the requests that match, and does not make the test wait
 // for it: the error is the one that comes when the time of a request is over.
-func silentFor(match func(*http.Request) bool) func(*http.Request) (*http.Response, error) {
+func answersNothing(match func(*http.Request) bool) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		if !match(r) {
 			return nil, nil
@@ -55,26 +55,26 @@ func TestUnansweredRequestsAreNamed(t *testing.T) {
 		call  func(*Client) error
 		names string
 	}{
-		{"the version", silentFor(asks("GET", "/version")), func(c *Client) error { return c.ping(e.ctx) }, "GET /version"},
-		{"the cluster's identity", silentFor(asks("GET", "/kube-system")), func(c *Client) error { _, err := c.Identity(e.ctx); return err },
+		{"the version", answersNothing(asks("GET", "/version")), func(c *Client) error { return c.ping(e.ctx) }, "GET /version"},
+		{"the cluster's identity", answersNothing(asks("GET", "/kube-system")), func(c *Client) error { _, err := c.Identity(e.ctx); return err },
 			"GET /api/v1/namespaces/kube-system"},
-		{"discovery of the core", silentFor(asks("GET", "/api")), capabilities, "GET /api"},
-		{"discovery of the groups", silentFor(asks("GET", "/apis")), capabilities, "GET /apis"},
-		{"one group-version, where each is asked for", legacy(silentFor(asks("GET", "/apis/apps/v1"))), func(c *Client) error {
+		{"discovery of the core", answersNothing(asks("GET", "/api")), capabilities, "GET /api"},
+		{"discovery of the groups", answersNothing(asks("GET", "/apis")), capabilities, "GET /apis"},
+		{"one group-version, where each is asked for", legacy(answersNothing(asks("GET", "/apis/apps/v1"))), func(c *Client) error {
 			served, err := c.Capabilities(e.ctx)
 			if err != nil || len(served.Degraded) != 1 || len(served.Kinds) == 0 {
 				return fmt.Errorf("degraded %v, %d kinds, %w", served.Degraded, len(served.Kinds), err)
 			}
-			return errors.Join(errors.New(served.Degraded["apps/v1"]), &silence{}) // it is kept as text
+			return errors.Join(errors.New(served.Degraded["apps/v1"]), &noAnswer{}) // it is kept as text
 		}, "GET /apis/apps/v1"},
-		{"the record of the last run", silentFor(own("killick-run")), func(c *Client) error { _, err := c.LoadRun(e.ctx); return err },
+		{"the record of the last run", answersNothing(own("killick-run")), func(c *Client) error { _, err := c.LoadRun(e.ctx); return err },
 			"GET " + inState("configmaps/killick-run")},
-		{"an app's state", silentFor(own("killick-app-shop")), load, "GET " + inState("configmaps/killick-app-shop")},
-		{"the key", silentFor(asks("GET", inState("secrets/killick-key"))), func(c *Client) error { _, err := c.Key(e.ctx, true); return err },
+		{"an app's state", answersNothing(own("killick-app-shop")), load, "GET " + inState("configmaps/killick-app-shop")},
+		{"the key", answersNothing(asks("GET", inState("secrets/killick-key"))), func(c *Client) error { _, err := c.Key(e.ctx, true); return err },
 			"GET " + inState("secrets/killick-key")},
-		{"the parents", silentFor(asks("GET", inState("configmaps"))), func(c *Client) error { _, err := c.Parents(e.ctx); return err },
+		{"the parents", answersNothing(asks("GET", inState("configmaps"))), func(c *Client) error { _, err := c.Parents(e.ctx); return err },
 			"GET " + inState("configmaps")},
-		{"the lease", silentFor(asks("GET", "/leases/killick")), func(c *Client) error { _, _, err := c.AcquireLease(e.ctx, "r", time.Minute); return err },
+		{"the lease", answersNothing(asks("GET", "/leases/killick")), func(c *Client) error { _, _, err := c.AcquireLease(e.ctx, "r", time.Minute); return err },
 			"GET /apis/coordination.k8s.io/v1/namespaces/" + e.state + "/leases/killick"},
 		{"the middle of an answer", func(r *http.Request) (*http.Response, error) {
 			if !own("killick-app-shop")(r) {
@@ -116,7 +116,7 @@ func TestUnansweredListCostsItsKind(t *testing.T) {
 	e.apply(client, shop)
 	e.apply(client, blog)
 	before := lines.count("GET", "/configmaps/a")
-	lines.fail(silentFor(func(r *http.Request) bool { return asks("GET", "/api/v1/configmaps")(r) && isList(r) }))
+	lines.fail(answersNothing(func(r *http.Request) bool { return asks("GET", "/api/v1/configmaps")(r) && isList(r) }))
 	want := func(app string, object drift.Object) drift.Want {
 		return drift.Want{App: drift.App{Name: app}, PartOf: client.PartOf(app), Objects: []drift.Object{object}, Inventory: drift.Inventory{Known: true}}
 	}
@@ -160,7 +160,7 @@ func TestUnansweredDryRuns(t *testing.T) {
 	} {
 		lines := &wire{}
 		client := e.connect(Options{Transport: lines.wrap})
-		lines.fail(silentFor(func(r *http.Request) bool {
+		lines.fail(answersNothing(func(r *http.Request) bool {
 			return r.Method == http.MethodPatch && (strings.HasSuffix(r.URL.Path, c.silent) || strings.HasSuffix(c.silent, "/") && strings.Contains(r.URL.Path, c.silent))
 		}))
 		seen := e.observe(client, drift.Want{App: drift.App{Name: "shop"}, Objects: objects, Inventory: drift.Inventory{Known: true}})

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// silence is a request that got no answer, or not the whole of it, in the time that one
+// noAnswer is a request that got no answer, or not the whole of it, in the time that one
 // request may take. It tells nothing about what was asked for, and the run's own time is
 // not over.
-type silence struct {
+type noAnswer struct {
 	asked  string // the request
 	after  time.Duration
 	unsent bool // others of its sort got no answer, so this one was not sent
 }
 
-func (s *silence) Error() string {
+func (s *noAnswer) Error() string {
 	if s.unsent {
 		return fmt.Sprintf("not asked: the API server did not answer %d requests like it within %s: %s", enough, s.after, s.asked)
 	}
@@ -27,7 +27,7 @@ func (s *silence) Error() string {
 }
 
 // Timeout makes it a timeout: asking again takes as long.
-func (s *silence) Timeout() bool { return true }
+func (s *noAnswer) Timeout() bool { return true }
 
 // overdue says that the time for one step of a run is over, and the run's is not.
 type overdue struct {
@@ -42,9 +42,9 @@ func (o *overdue) Error() string {
 // Timeout makes it a timeout.
 func (o *overdue) Timeout() bool { return true }
 
-// hintForSilence is what to do about a request that got no answer; "" for other errors.
-func hintForSilence(err error) string {
-	if _, ok := errors.AsType[*silence](err); ok {
+// hintForNoAnswer is what to do about a request that got no answer; "" for other errors.
+func hintForNoAnswer(err error) string {
+	if _, ok := errors.AsType[*noAnswer](err); ok {
 		return "find out what does not answer: an aggregated API's service, a webhook, or a proxy before the API server"
 	}
 	if _, ok := errors.AsType[*overdue](err); ok {
@@ -173,7 +173,7 @@ func (u *unanswered) refuse(r request) error {
 	if r.query.Has("dryRun") {
 		r.path = path.Dir(r.path) // its own name says nothing
 	}
-	return &silence{asked: r.name(), after: last.after, unsent: true}
+	return &noAnswer{asked: r.name(), after: last.after, unsent: true}
 }
 
 // note records what became of a request.
@@ -184,9 +184,9 @@ func (u *unanswered) note(r request, err error) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	late, silent := errors.AsType[*silence](err)
+	late, unheard := errors.AsType[*noAnswer](err)
 	switch {
-	case !silent:
+	case !unheard:
 		delete(u.last, sort)
 	case u.last == nil:
 		u.last = map[string]missed{sort: {1, late.after}}
