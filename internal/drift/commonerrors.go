@@ -13,7 +13,7 @@ type CommonError struct {
 	Text    string        // NAME stands for the name of each object
 	Hint    string
 	Objects []ConcernedObject
-	Quoted  bool // the reason of a decision about an object ends with it
+	Quoted  bool // the reason of a decision about an object, or a refusal, ends with it
 }
 
 // ConcernedObject is one object that met an error.
@@ -75,8 +75,10 @@ func CommonErrorsOf(report Report) CommonErrors {
 	}
 	for _, app := range report.Apps {
 		for _, r := range app.Resources {
-			if at, _, quoted := found.Within(r.Reason); quoted {
-				found.All[at].Quoted = true
+			for _, text := range append(slices.Clone(r.Refused), r.Reason) {
+				if at, _, quoted := found.Within(text); quoted {
+					found.All[at].Quoted = true
+				}
 			}
 			if r.Error == "" {
 				continue

@@ -28,6 +28,7 @@ func refusedReport() drift.Report {
 	blind := labelled("ConfigMap", "blind", 0)
 	blind.Action, blind.Outcome, blind.Rules = "alert-only", "skipped", nil
 	blind.Reason = `facts are missing: labels of namespace "storefront" could not be read: ` + list
+	blind.Refused = []string{"P2: the app is not complete: " + list}
 	shop.Resources = append(shop.Resources, blind)
 	r.Apps = []drift.ReportApp{shop}
 	for _, name := range []string{"shop", "blog"} {
@@ -50,6 +51,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 		"✗ [2] shop: ":                   1,
 		"error     [2] under Errors":     3,
 		"could not be read: [1] under E": 1,
+		"not complete: [1] under Errors": 1,
 		"3 objects: ConfigMap storefront/web, ConfigMap storefront/db, ConfigMap storefront/cache": 1,
 	} {
 		if got := strings.Count(text, part); got != times {

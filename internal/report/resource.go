@@ -191,7 +191,7 @@ func (p *printer) details(r drift.ReportResource) {
 		p.note("not asked", "policy areas that do not speak for this object: "+strings.Join(r.NotAsked, ", "), plain)
 	}
 	for _, refusal := range r.Refused {
-		p.note("refused", refusal, yellow)
+		p.note("refused", p.referring(refusal), yellow)
 	}
 	for _, finding := range r.Findings {
 		p.note("finding", finding, plain)
