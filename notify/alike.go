@@ -79,6 +79,9 @@ func groupItem(group []finding, markNew bool) item {
 		f.resource.Origin.Line = 0
 	}
 	f.resource.Fields = drift.WithoutTimes(f.resource.Fields)
+	if f.health != nil {
+		f.health = &drift.ReportHealth{Health: f.health.Health, Reason: f.health.Reason}
+	}
 	entry := findingItem(f, markNew)
 	entry.head, entry.number = count(len(group), "object"), len(group)
 	entry.lines = slices.Concat([]line{words(namesText(group))}, entry.lines, writtenLines(group))

@@ -53,7 +53,7 @@ var (
 )
 
 func (c class) mark() mark {
-	return [...]mark{markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced}[c]
+	return [...]mark{markFailed, markFailed, markAttention, markReplaced, markHealed, markPruned, markSynced}[c]
 }
 
 // tally counts findings by class in words, each with what policies called critical or a
@@ -63,7 +63,7 @@ func tally(list []finding) string {
 	for _, f := range list {
 		byClass[f.class] = append(byClass[f.class], f)
 	}
-	words := [...]string{"failed", "need attention", replacedVerdict, "healed", "pruned", "synced"}
+	words := [...]string{"failed", "unhealthy", "need attention", replacedVerdict, "healed", "pruned", "synced"}
 	var parts []string
 	for c, of := range byClass {
 		word := words[c]
@@ -338,12 +338,12 @@ func appItem(n news, quiet mark) item {
 	entry.verdict = strings.Join(nonEmpty(objectsText(n.findings), countsText(n.app)), " · ")
 	if len(n.findings) > 0 {
 		entry.mark = worst(n.findings)
-		entry.group = [...]string{"with failures", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[n.findings[0].class]
+		entry.group = [...]string{"with failures", "with unhealthy objects", "in need of attention", replacedVerdict, "healed", "pruned", "synced"}[n.findings[0].class]
 	}
 	if !n.app.Complete {
 		entry.verdict += " · incomplete"
 	}
-	for _, text := range healthFacts(n.app, 1) {
+	for _, text := range healthFacts(n.app, 1, nil) {
 		entry.lines = append(entry.lines, words(text))
 	}
 	return entry

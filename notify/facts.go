@@ -28,7 +28,7 @@ func appFacts(n news) []string {
 	if n.app.Suspended != "" {
 		facts = append(facts, "suspended: "+fact(n.app.Suspended))
 	}
-	facts = append(facts, healthFacts(n.app, 3)...)
+	facts = append(facts, healthFacts(n.app, 3, n.findings)...)
 	facts = append(facts, withheldFacts(n.app.Withheld)...)
 	if len(n.was.missed) > 0 {
 		text := "not told before, since Slack did not take the message: " + missedText(n.was)
@@ -44,10 +44,15 @@ func appFacts(n news) []string {
 	return facts
 }
 
-// healthFacts name the objects behind the app's health, at most so many.
-func healthFacts(app drift.ReportApp, most int) []string {
+// healthFacts name the objects behind the app's health, at most so many, but for those that
+// the message's findings have told.
+func healthFacts(app drift.ReportApp, most int, told []finding) []string {
+	others := slices.DeleteFunc(slices.Clone(app.Unhealthy), func(object drift.ReportHealth) bool {
+		return slices.ContainsFunc(told, func(f finding) bool { return f.health != nil && f.resource.ID() == object.ID() })
+	})
+	more := app.UnhealthyTotal - len(app.Unhealthy) + len(others)
 	var facts []string
-	for _, object := range app.Unhealthy[:min(most, len(app.Unhealthy))] {
+	for _, object := range others[:min(most, len(others))] {
 		age := "age unknown"
 		switch {
 		case object.Since != nil:
@@ -58,7 +63,7 @@ func healthFacts(app drift.ReportApp, most int) []string {
 		head := cut(clean(string(object.Health)+" "+object.ID().Short()), factLimit/2) + ", " + age
 		facts = append(facts, strings.Join(nonEmpty(head, fact(object.Reason)), ": "))
 	}
-	if more := app.UnhealthyTotal - len(facts); more > 0 && len(facts) > 0 {
+	if more -= len(facts); more > 0 && len(app.Unhealthy) > 0 {
 		facts = append(facts, count(more, "more object")+" not Current")
 	}
 	return facts

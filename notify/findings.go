@@ -12,6 +12,7 @@ type class int
 
 const (
 	failed    class = iota // an action was tried and failed, or what was written is unhealthy
+	failing                // in sync, and its health has failed
 	attention              // alert only, or an action was held back
 	replaced               // deleted and created again
 	healed
@@ -25,23 +26,32 @@ type finding struct {
 	class       class
 	verdict     string // "alert only", "healed", "prune failed"
 	rollout     bool   // a successful, allowed rollout
+	acted       bool   // the run did it, and no later report repeats it
 	fingerprint string
 	fresh       bool                 // not told before
 	revision    drift.ReportRevision // of the app
+	health      *drift.ReportHealth  // where it has failed: drift and health begin and end apart
 }
 
 // open says whether the finding still waits for somebody.
-func (f finding) open() bool { return f.class == failed || f.class == attention }
-
-// unhealthyMark ends the fingerprint of a finding that is only settled by the
-// app's health, not by its resource leaving the report.
-const unhealthyMark = "!"
+func (f finding) open() bool {
+	return f.class == failed || f.class == failing || f.class == attention
+}
 
 // findings are what is worth telling about an app, the most urgent first.
 func findings(app drift.ReportApp) []finding {
 	var list []finding
+	told := map[drift.ID]bool{}
 	for _, resource := range app.Resources {
 		if f, ok := judge(resource); ok {
+			f = f.withHealth(app)
+			f.revision = app.Revision
+			list, told[resource.ID()] = append(list, f), true
+		}
+	}
+	for _, object := range app.Unhealthy {
+		if object.Health == drift.HealthFailed && !told[object.ID()] {
+			f := failingObject(object)
 			f.revision = app.Revision
 			list = append(list, f)
 		}
@@ -92,12 +102,12 @@ func judge(resource drift.ReportResource) (finding, bool) {
 		f.class, f.verdict = attention, "would "+actionWord(resource)
 	default:
 		f.class, f.verdict = done(resource)
+		f.acted = true
 		if resource.Drift == drift.InSync.String() && f.class == synced {
 			f.verdict = "adopted"
 		}
 		if unhealthy(resource) {
 			f.class, f.verdict = failed, f.verdict+", but unhealthy"
-			f.fingerprint += unhealthyMark
 			break
 		}
 		f.rollout = f.class == synced && resource.Cause != drift.CauseBoth.String() &&
@@ -155,10 +165,13 @@ func severityRank(severity string) int {
 func settle(list []finding) ledger {
 	var l ledger
 	for _, f := range list {
-		if f.open() {
-			l.open = append(l.open, f.fingerprint)
-		} else {
+		if f.health != nil {
+			l.open = append(l.open, healthFingerprint(f.resource.ID()))
+		}
+		if f.acted {
 			l.done = append(l.done, f.fingerprint)
+		} else {
+			l.open = append(l.open, f.fingerprint)
 		}
 	}
 	l.open, l.done = sortedUnique(l.open), sortedUnique(l.done)

@@ -24,7 +24,7 @@ func findingItem(f finding, markNew bool) item {
 		isNew: markNew && f.fresh}
 	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
 	var once sentences
-	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(r, &once), whyLines(r, &once), originLines(f))
+	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(f, &once), whyLines(r, &once), originLines(f))
 	return entry
 }
 
@@ -148,19 +148,16 @@ func managerText(field drift.ReportField) string {
 
 // errorLines are what went wrong or was refused and what to do about it, and other
 // facts.
-func errorLines(r drift.ReportResource, once *sentences) []line {
+func errorLines(f finding, once *sentences) []line {
+	r := f.resource
 	var lines []line
 	if r.Error != "" && !once.repeats(r.Error) {
 		lines = append(lines, strongly("error: "+message(r.Error)))
 	}
 	lines = append(lines, limited("refused: ", r.Refused, once)...)
 	lines = append(lines, limited("", r.Findings, once)...)
-	if unhealthy(r) {
-		reason := r.HealthReason
-		if reason != "" && once.repeats(reason) {
-			reason = ""
-		}
-		lines = append(lines, strongly(strings.Join(nonEmpty("health Failed", message(reason)), ": ")))
+	if f.health != nil {
+		lines = append(lines, healthLine(*f.health, once))
 	}
 	if r.Hint != "" && !once.repeats(r.Hint) {
 		lines = append(lines, words("hint: "+prose(r.Hint)))

@@ -127,6 +127,9 @@ func (p *planner) app(app drift.ReportApp) {
 	unknown := map[string][]string{}
 	for _, f := range list {
 		routes, strangers := p.routesOf(f.resource)
+		if known := p.routesThatKnow(app.Name, f); f.class == failing && len(known) > 0 {
+			routes = known
+		}
 		for _, route := range routes {
 			switch {
 			case !f.rollout || p.config.syncs() == SyncsEach:
@@ -200,25 +203,6 @@ func (p *planner) appRollouts(app drift.ReportApp, route string, list []finding)
 	r.rollouts = append(r.rollouts, n)
 }
 
-// stillOpen are findings told earlier that this run cannot clear: everything of
-// an app that could not be evaluated completely, and failed health while the app
-// has not recovered.
-func stillOpen(app drift.ReportApp, was ledger) []string {
-	if !app.Complete {
-		return was.open
-	}
-	if app.Health != drift.HealthFailed && app.Health != drift.HealthInProgress {
-		return nil
-	}
-	var kept []string
-	for _, fingerprint := range was.open {
-		if strings.HasSuffix(fingerprint, unhealthyMark) {
-			kept = append(kept, fingerprint)
-		}
-	}
-	return kept
-}
-
 // remember is the ledger's stored form. Nothing to remember is no entry, except
 // in an app's first run: there it says that the first run was told.
 func (p *planner) remember(app drift.ReportApp, l ledger) string {
@@ -231,7 +215,8 @@ func (p *planner) remember(app drift.ReportApp, l ledger) string {
 func markFresh(list []finding, was ledger) []finding {
 	marked := slices.Clone(list)
 	for i := range marked {
-		marked[i].fresh = !was.knows(marked[i].fingerprint)
+		f := marked[i]
+		marked[i].fresh = !was.knows(f.fingerprint) || f.health != nil && !was.knows(healthFingerprint(f.resource.ID()))
 	}
 	return marked
 }

@@ -69,8 +69,7 @@ func TestTransitions(t *testing.T) {
 	incomplete.Complete = false
 	unhealthyApp := appOf("storefront", syncedDeployment("web"))
 	unhealthyApp.Resources[0].Health, unhealthyApp.Health = drift.HealthFailed, drift.HealthFailed
-	sick := appOf("storefront")
-	sick.Health = drift.HealthFailed
+	sick := withUnhealthy(appOf("storefront"), drift.ReportHealth{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web", Health: drift.HealthFailed})
 	approval := alertedConfigMap("app")
 	approval.Approval = "0123456789abcdef0123456789abcdef"
 
@@ -129,7 +128,7 @@ func TestTransitions(t *testing.T) {
 		{"failed health", []run{
 			{"a rollout went wrong", reportOf(unhealthyApp), false, []string{on + "1 failed"}},
 			{"in sync, but still unhealthy: not resolved", reportOf(sick), false, nil},
-			{"recovered", clean, false, []string{on + "back in sync: Deployment shop/web"}},
+			{"recovered", clean, false, []string{on + "healthy again: Deployment shop/web"}},
 		}},
 		{"failed delivery of open findings", []run{
 			{"Slack is down", alert("app"), true, []string{on + "1 needs attention (warning)"}},

@@ -37,7 +37,10 @@ func (l ledger) resolved(was ledger, list []finding) ledger {
 			l.cleared = append(l.cleared, name)
 		}
 	}
-	l.cleared = sortedUnique(l.cleared)
+	l.cleared = slices.DeleteFunc(sortedUnique(l.cleared), func(name string) bool {
+		bare, unhealthy := strings.CutSuffix(name, unhealthyMark)
+		return unhealthy && slices.Contains(l.cleared, bare) // one object is one line
+	})
 	return l
 }
 
@@ -51,6 +54,9 @@ func (l ledger) named(was ledger, list []finding) ledger {
 	}
 	for _, f := range list {
 		keep(f.fingerprint, nameOf(f))
+		if f.health != nil {
+			keep(healthFingerprint(f.resource.ID()), nameOf(f))
+		}
 	}
 	for _, fingerprint := range slices.Sorted(maps.Keys(was.names)) {
 		keep(fingerprint, was.names[fingerprint])
@@ -83,28 +89,37 @@ func (n news) fates() []item {
 		case ignored[bare]:
 			fate.verdict = ignoredNow
 		case unhealthy:
-			fate.verdict = "healthy again"
+			fate.verdict = healthyNow
 		}
 		items = append(items, fate)
 	}
 	return items
 }
 
-const ignoredNow = "ignored by policy now"
+// What became of an object that is not simply in sync.
+const (
+	ignoredNow = "ignored by policy now"
+	healthyNow = "healthy again"
+)
 
 // resolvedText says in few words what is resolved: "back in sync: ConfigMap shop/app".
 func resolvedText(n news) string {
 	fates, what := n.fates(), "back in sync"
-	kept := 0
+	kept, healthy := 0, 0
 	for _, fate := range fates {
-		if fate.verdict == ignoredNow {
+		switch fate.verdict {
+		case ignoredNow:
 			kept++
+		case healthyNow:
+			healthy++
 		}
 	}
 	total := len(fates) + n.clearedMore
 	switch {
 	case kept > 0 && kept == total:
 		what = ignoredNow
+	case healthy > 0 && healthy == total:
+		what = healthyNow
 	case kept > 0:
 		what = "nothing is open any more"
 	}
