@@ -221,7 +221,7 @@ func errorsCard(report drift.Report, list []drift.ReportError, known int) card {
 		c.facts = append(c.facts, words(count(known, "error")+" told earlier "+persists(known)))
 	}
 	for _, group := range alikeErrors(list) {
-		c.items = append(c.items, errorItem(group))
+		c.items = append(c.items, errorItem(report, group))
 	}
 	return c
 }

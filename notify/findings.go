@@ -30,6 +30,7 @@ type finding struct {
 	fingerprint string
 	fresh       bool                 // not told before
 	revision    drift.ReportRevision // of the app
+	run         drift.ReportRun      // knows where the policies stand
 	health      *drift.ReportHealth  // where it has failed: drift and health begin and end apart
 }
 

@@ -64,6 +64,8 @@ func TestCards(t *testing.T) {
 	linked.Rules[0].Ref = "https://runbooks.example.com/log-level"
 	linkedApp := appOf("storefront", linked, failedIngress("shop"))
 	linkedApp.Revision.Web = &drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.GitLab}
+	linkedReport := reportOf(linkedApp)
+	linkedReport.Run.Policies = []drift.ReportPolicies{{Path: "policies", Folder: "policies", Revision: linkedApp.Revision}}
 	var equal []drift.ReportResource
 	for i := range 12 {
 		one := alertedConfigMap(fmt.Sprintf("settings-%02d", i))
@@ -101,6 +103,7 @@ func TestCards(t *testing.T) {
 	broken.Run.Config = &drift.ConfigPlace{Repository: "https://git.example.com/platform.git", Ref: "main", Path: "clusters/prod/killick.yaml"}
 	broken.Errors = []drift.ReportError{{Stage: "config", File: "clusters/prod/killick.yaml:14",
 		Message: `clusters/prod/killick.yaml:14: unknown field "repositry"`, Hint: `did you mean "repository"?`}}
+	broken.Run.ConfigRevision = &drift.ReportRevision{Commit: linkedApp.Revision.Commit, Web: linkedApp.Revision.Web}
 	same := reportOf()
 	same.Run.ExitCode = 2
 	for i := range 10 {
@@ -132,7 +135,7 @@ func TestCards(t *testing.T) {
 		{"incomplete", "partial knowledge, suspension and an unknown route are said", notWhole,
 			drift.Told{"": {errorID(notWhole.Errors[0]): "x"}}, tokenConfig()},
 		{"unhealthy", "a rollout that fails its health is news", reportOf(unhealthyApp), nil, tokenConfig()},
-		{"links", "the commit, the file at its line, and the rule's ref", reportOf(linkedApp), nil, tokenConfig()},
+		{"links", "the commit, the file at its line, the rule at its line, and its ref", linkedReport, nil, tokenConfig()},
 		{"equal", "what changed alike is told once, with names and an exact count", reportOf(appOf("storefront", append(equal, failedIngress("shop"))...)), nil, tokenConfig()},
 		{"equal-new", "a new one among known ones stands apart", reportOf(appOf("storefront", equal...)), toldOpen("storefront", equal[1:]...), tokenConfig()},
 		{"critical", "what policy calls critical shows in the headline, its mark and its place", reportOf(appOf("storefront",

@@ -24,7 +24,7 @@ func findingItem(f finding, markNew bool) item {
 		isNew: markNew && f.fresh}
 	entry.verdict = strings.Join(nonEmpty(f.verdict, whatMoved(r), severityText(r.Severity)), " · ")
 	var once sentences
-	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(f, &once), whyLines(r, &once), originLines(f))
+	entry.lines = slices.Concat(lostLines(r), fieldLines(r), errorLines(f, &once), whyLines(f, &once), originLines(f))
 	return entry
 }
 
@@ -178,14 +178,15 @@ func limited(prefix string, texts []string, once *sentences) []line {
 }
 
 // whyLines give the reason and each rule with its file and line.
-func whyLines(r drift.ReportResource, once *sentences) []line {
+func whyLines(f finding, once *sentences) []line {
+	r := f.resource
 	var lines []line
 	said := slices.ContainsFunc(r.Rules, func(rule drift.ReportRule) bool { return rule.Reason == r.Reason })
 	if r.Reason != "" && !said && !once.repeats(r.Reason) {
 		lines = append(lines, words("why: "+message(r.Reason)))
 	}
-	lines = append(lines, ruleLines("rule", r.Rules, once)...)
-	lines = append(lines, ruleLines("overruled", r.Overruled, once)...)
+	lines = append(lines, ruleLines("rule", f.run, r.Rules, once)...)
+	lines = append(lines, ruleLines("overruled", f.run, r.Overruled, once)...)
 	if len(r.NotAsked) > 0 {
 		lines = append(lines, words(prose("not asked, since they do not speak for it: "+strings.Join(r.NotAsked, ", "))))
 	}
@@ -197,7 +198,7 @@ func whyLines(r drift.ReportResource, once *sentences) []line {
 
 // ruleLines name each rule by its verb, reason and place. A reason that stands above
 // already is left out: the place tells the rules apart.
-func ruleLines(label string, rules []drift.ReportRule, once *sentences) []line {
+func ruleLines(label string, run drift.ReportRun, rules []drift.ReportRule, once *sentences) []line {
 	var lines []line
 	for i, rule := range rules {
 		if i == ruleLimit {
@@ -207,7 +208,10 @@ func ruleLines(label string, rules []drift.ReportRule, once *sentences) []line {
 		if rule.Reason != "" && !once.repeats(rule.Reason) {
 			text += ": " + prose(rule.Reason)
 		}
-		said := words(text + parenthesized(prose(rule.Rule)))
+		said := words(text)
+		if rule.Rule != "" {
+			said = said.then(span{text: " ("}).then(link(prose(rule.Rule), run.RulePage(rule.Rule))).then(span{text: ")"})
+		}
 		if rule.Ref != "" {
 			said = said.then(span{text: " · "}).then(refSpan(rule.Ref))
 		}

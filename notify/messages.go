@@ -126,6 +126,7 @@ func (p *planner) app(app drift.ReportApp) {
 	rollouts := map[string][]finding{}
 	unknown := map[string][]string{}
 	for _, f := range list {
+		f.run = p.report.Run
 		routes, strangers := p.routesOf(f.resource)
 		if known := p.routesThatKnow(app.Name, f); f.class == failing && len(known) > 0 {
 			routes = known

@@ -106,7 +106,7 @@ func alikeErrors(list []drift.ReportError) [][]drift.ReportError {
 }
 
 // errorItem is one error, or one that several apps met.
-func errorItem(group []drift.ReportError) item {
+func errorItem(report drift.Report, group []drift.ReportError) item {
 	e := group[0]
 	entry := item{mark: markFailed, head: prose(e.Stage), group: "error", number: len(group)}
 	if e.App != "" {
@@ -125,7 +125,11 @@ func errorItem(group []drift.ReportError) item {
 		entry.lines = append(entry.lines, words(text))
 	}
 	if e.File != "" {
-		entry.lines = append(entry.lines, coded(prose(e.File)))
+		at := coded(prose(e.File))
+		if page := link(prose(e.File), report.ErrorPage(e)); page.address != "" {
+			at = line{page}
+		}
+		entry.lines = append(entry.lines, at)
 	}
 	entry.lines = append(entry.lines, words(message(strings.TrimPrefix(e.Message, e.File+": "))))
 	if e.Hint != "" {

@@ -76,7 +76,8 @@ func (w world) policySources(cmd *cobra.Command, settings config.Settings, folde
 		if err != nil {
 			return nil, err
 		}
-		return policySources(ctx, d)
+		sources, _, err := policySources(ctx, d)
+		return sources, err
 	}
 	var sources []policy.Source
 	for _, folder := range folders {

@@ -95,13 +95,18 @@ func (s *session) read(ctx context.Context, lost error) error {
 		return failed(reconcile.ExitUsage, "config", s.gitDown)
 	}
 	var err error
-	if s.desired, err = s.world.readDesired(ctx, s.root, s.settings); err != nil {
+	s.desired, err = s.world.readDesired(ctx, s.root, s.settings)
+	if own := s.desired.own.Revision; own.Commit != "" {
+		revision := drift.ReportRevisionOf(own, s.desired.config.WebOf("", s.settings.Repo))
+		s.started.ConfigRevision = &revision
+	}
+	if err != nil {
 		return errors.Join(lost, failed(reconcile.ExitUsage, "config", err))
 	}
 	if lost == nil {
 		lost = s.verify(ctx)
 	}
-	if s.policies, err = loadPolicies(ctx, s.desired); err != nil {
+	if err = s.loadPolicies(ctx); err != nil {
 		return errors.Join(lost, failed(reconcile.ExitUsage, "policy", err))
 	}
 	if lost != nil {
@@ -346,6 +351,7 @@ func (s *session) begin() {
 // signed is a report that says whose it is.
 func (s *session) signed(report drift.Report) drift.Report {
 	report.Run.Config, report.Run.Job = s.started.Config, s.started.Job
+	report.Run.ConfigRevision, report.Run.Policies = s.started.ConfigRevision, s.started.Policies
 	return report
 }
 

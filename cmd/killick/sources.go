@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,27 +86,43 @@ func sourceOf(r config.Repository, worktree bool) source.Repository {
 	}}
 }
 
-// policySources turns the config's policy entries into what the engine loads.
-func policySources(ctx context.Context, d desired) ([]policy.Source, error) {
+// policySources turns the config's policy entries into what the engine loads, with the
+// commit that each is read from.
+func policySources(ctx context.Context, d desired) ([]policy.Source, []drift.Revision, error) {
 	areas := policyAreas(d.config)
 	var out []policy.Source
+	var from []drift.Revision
 	for _, entry := range d.config.Policies {
 		if entry.Builtin != "" {
-			out = append(out, policy.Source{Builtin: entry.Builtin, Data: entry.Data})
+			out, from = append(out, policy.Source{Builtin: entry.Builtin, Data: entry.Data}), append(from, drift.Revision{})
 			continue
 		}
 		checkout, err := d.sources.Checkout(ctx, entry.Repository)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if info, err := fs.Stat(checkout.FS, strings.TrimSuffix(entry.Path, "/")); err != nil || !info.IsDir() {
-			return nil, &drift.Problem{Stage: "policy", File: entry.Path,
+			return nil, nil, &drift.Problem{Stage: "policy", File: entry.Path,
 				Hint: "policies[].path names a folder of Rego files, from the repository's root",
 				Err:  fmt.Errorf("no such folder in the repository")}
 		}
 		out = append(out, policy.Source{Path: entry.Path, FS: checkout.FS, Dir: entry.Path, Areas: areas, Data: entry.Data})
+		from = append(from, checkout.Revision)
 	}
-	return out, nil
+	return out, from, nil
+}
+
+// policyFolders are the folders of policies, as reports name them.
+func policyFolders(d desired, own string, sources []policy.Source, from []drift.Revision) []drift.ReportPolicies {
+	labels := policy.Labels(sources)
+	var places []drift.ReportPolicies
+	for i, entry := range d.config.Policies {
+		if entry.Builtin == "" {
+			places = append(places, drift.ReportPolicies{Path: labels[i], Folder: path.Clean(entry.Path),
+				Revision: drift.ReportRevisionOf(from[i], d.config.WebOf(entry.Repository, own))})
+		}
+	}
+	return places
 }
 
 func policyAreas(c config.Config) map[string]policy.Area {
@@ -120,13 +137,15 @@ func policyAreas(c config.Config) map[string]policy.Area {
 }
 
 // loadPolicies reads and checks every policy; whatever `policy check` calls an
-// error stops a run.
-func loadPolicies(ctx context.Context, d desired) (*policy.Engine, error) {
-	list, err := policySources(ctx, d)
+// error stops a run. Where the policies stand is known also when they are broken.
+func (s *session) loadPolicies(ctx context.Context) error {
+	list, from, err := policySources(ctx, s.desired)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return policy.Load(list, policy.Options{})
+	s.started.Policies = policyFolders(s.desired, s.settings.Repo, list, from)
+	s.policies, err = policy.Load(list, policy.Options{})
+	return err
 }
 
 // credentials are the secrets a run was given, for the redactor. A file that

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"path"
+	"strings"
 	"testing"
 
 	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/testenv/gitserver"
 )
 
@@ -33,6 +37,29 @@ func TestDescends(t *testing.T) {
 		}
 		if got, err := d.sources.Descends(t.Context(), name, commits[foreign][0]); err != nil || got {
 			t.Errorf("%q descends from a commit of %q: got %v, %v, want false", name, foreign, got, err)
+		}
+	}
+}
+
+// TestPolicyFolders: a report names each folder of policies with its own repository's
+// commit, as the places of its rules begin; what ships in the binary has no place.
+func TestPolicyFolders(t *testing.T) {
+	d := desired{config: config.Config{
+		Repositories: map[string]config.Repository{"org": {URL: "https://github.com/acme/org.git"}},
+		Policies:     []config.Policy{{Builtin: "baseline"}, {Path: "policies/"}, {Path: "policies", Repository: "org"}},
+	}}
+	sources := []policy.Source{{Builtin: "baseline"}, {Path: "policies/"}, {Path: "policies"}}
+	commits := []string{"", strings.Repeat("1", 40), strings.Repeat("2", 40)}
+	from := []drift.Revision{{}, {Commit: commits[1]}, {Commit: commits[2]}}
+	run := drift.ReportRun{Policies: policyFolders(d, "https://github.com/acme/platform.git", sources, from)}
+	labels := policy.Labels(sources)
+	for i, want := range []string{"", "platform/blob/" + commits[1], "org/blob/" + commits[2]} {
+		place := path.Join(labels[i], "shop/shop.rego") + ":7" // as rules name it
+		if want != "" {
+			want = "https://github.com/acme/" + want + "/policies/shop/shop.rego#L7"
+		}
+		if got := run.RulePage(place); got != want {
+			t.Errorf("%s: page %q, want %q", place, got, want)
 		}
 	}
 }

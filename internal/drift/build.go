@@ -127,16 +127,9 @@ type AppOutcome struct {
 func ReportOfApp(outcome AppOutcome) ReportApp {
 	report := ReportApp{
 		Name: outcome.App.Name, Path: outcome.App.Path, Renderer: outcome.Rendered.Renderer,
-		Revision: ReportRevision{
-			Repository: outcome.Revision.Repository, Ref: outcome.Revision.Ref, Commit: outcome.Revision.Commit,
-			Author: outcome.Revision.Author, Subject: outcome.Revision.Subject,
-			Time: outcome.Revision.Time, Worktree: outcome.Revision.Worktree,
-		},
+		Revision: ReportRevisionOf(outcome.Revision, outcome.App.Web),
 		Complete: outcome.Complete, FirstRun: outcome.FirstRun, Health: outcome.Health,
 		Resources: []ReportResource{}, Warnings: outcome.Warnings, Withheld: reportWithheld(outcome.Withheld),
-	}
-	if web := outcome.App.Web; web.URL != "" && !outcome.Revision.Worktree {
-		report.Revision.Web, report.Revision.URL = &web, web.Commit(outcome.Revision.Commit)
 	}
 	if outcome.App.Suspend.Active(outcome.Now) {
 		report.Suspended = outcome.App.Suspend.Reason

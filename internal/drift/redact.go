@@ -258,6 +258,14 @@ func (r Redactor) Report(report Report) Report {
 	r.told = map[string]string{}
 	report.Errors = r.errors(report.Errors)
 	report.Warnings = r.texts(report.Warnings)
+	if own := report.Run.ConfigRevision; own != nil {
+		revision := r.revision(*own)
+		report.Run.ConfigRevision = &revision
+	}
+	report.Run.Policies = slices.Clone(report.Run.Policies)
+	for i, policies := range report.Run.Policies {
+		report.Run.Policies[i].Revision = r.revision(policies.Revision)
+	}
 	apps := make([]ReportApp, len(report.Apps))
 	for i, app := range report.Apps {
 		app.Suspended = r.String(app.Suspended)

@@ -36,6 +36,10 @@ type ReportRun struct {
 	Detect bool `json:"detect,omitempty"`
 	// Config is where the config file stands, or was looked for.
 	Config *ConfigPlace `json:"config,omitempty"`
+	// ConfigRevision is the commit that the config was read from.
+	ConfigRevision *ReportRevision `json:"configRevision,omitempty"`
+	// Policies are the folders of policies, each with the commit that it was read from.
+	Policies []ReportPolicies `json:"policies,omitempty"`
 	// Job is the Job that the run belongs to, as NAMESPACE/NAME; empty outside of one.
 	Job string `json:"job,omitempty"`
 	// Idle says that nothing had moved since the last full run, so that nothing was

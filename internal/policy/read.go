@@ -81,16 +81,31 @@ func read(sources []Source, options Options) (*set, problems) {
 	}
 	bytes := &budget{left: options.MaxBytes, total: options.MaxBytes}
 	owners := map[string]string{} // area → path of the entry it came from
-	labels := map[string]int{}
-	for _, source := range sources {
-		// Folders of one name in two repositories must not hide each other.
-		if labels[source.Path]++; source.Builtin == "" && labels[source.Path] > 1 {
-			source.Path = fmt.Sprintf("%s#%d", source.Path, labels[source.Path])
-		}
+	labels := Labels(sources)
+	for i, source := range sources {
+		source.Path = labels[i]
 		s.readSource(source, bytes, owners, &found)
 	}
 	s.applyAreas(sources, &found)
 	return s, found
+}
+
+// Labels are what the places of each source's rules begin with: its path, numbered where
+// folders of one name stand in two repositories and must not hide each other.
+func Labels(sources []Source) []string {
+	labels, seen := make([]string, len(sources)), map[string]int{}
+	for i, source := range sources {
+		if source.Builtin != "" || source.Path == "" {
+			labels[i] = source.Path
+			continue
+		}
+		name := path.Clean(source.Path)
+		labels[i] = name
+		if seen[name]++; seen[name] > 1 {
+			labels[i] = fmt.Sprintf("%s#%d", name, seen[name])
+		}
+	}
+	return labels
 }
 
 // readSource reads one entry: its files and its parameters.

@@ -122,6 +122,15 @@ func canonical(report drift.Report) drift.Report {
 	}
 	report.Run.Started = utc(report.Run.Started)
 	report.Run.Finished = utc(report.Run.Finished)
+	if own := report.Run.ConfigRevision; own != nil {
+		revision := *own
+		revision.Time = utc(revision.Time)
+		report.Run.ConfigRevision = &revision
+	}
+	report.Run.Policies = optional(report.Run.Policies)
+	for i := range report.Run.Policies {
+		report.Run.Policies[i].Revision.Time = utc(report.Run.Policies[i].Revision.Time)
+	}
 	report.Errors = list(report.Errors)
 	report.Apps = list(report.Apps)
 	report.Warnings = optional(report.Warnings)

@@ -36,6 +36,11 @@ func revision() drift.ReportRevision {
 // richReport has one resource of every sort, in the wrong order.
 func richReport() drift.Report {
 	report := frame("run", 4)
+	own := drift.ReportRevisionOf(drift.Revision{Repository: "https://git.example.com/platform.git", Ref: "main",
+		Commit: "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", Time: started.Add(-40 * time.Minute)},
+		drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.Gitea})
+	report.Run.ConfigRevision = &own
+	report.Run.Policies = []drift.ReportPolicies{{Path: "policies", Folder: "policies", Revision: own}}
 	report.Apps = []drift.ReportApp{{
 		Name: "storefront", Path: "apps/storefront/overlays/prod", Renderer: drift.RendererKustomize,
 		Revision: revision(), Health: drift.HealthInProgress,
