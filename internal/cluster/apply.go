@@ -36,7 +36,7 @@ func (c *Client) Apply(ctx context.Context, r drift.ApplyRequest) (map[string]an
 		return t.immutable(ctx, t.of, r.Object, err)
 	})
 	if err != nil {
-		return nil, &drift.Problem{Stage: "act", File: drift.FileLine(r.Object.Origin.File, r.Object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(r.Object.Kind(), err)),
+		return nil, &drift.Problem{Stage: "act", File: drift.FileLine(r.Object.Origin.File, r.Object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(r.Object.Kind(), err, fieldsAt)),
 			Err: fmt.Errorf("applying %s: %w", r.Object.ID.Short(), withhold(r.Object.ID, err))}
 	}
 	return stored, nil

@@ -38,7 +38,7 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 		object = object.Unpack()
 		predicted, err := s.dryRun(ctx, of, object.ID, ask.belief.Noise.LeaveAlone(object, seen.Live).Manifest)
 		if err != nil {
-			refusal := c.refused(ctx, s.session, of, object, seen, err)
+			refusal := c.refused(ctx, s, of, object, seen, err)
 			if forbidden(refusal) {
 				// An audit asks about what is known; who may not ask goes by what is known.
 				ask.belief.Audit = drift.Audit{}
@@ -117,14 +117,15 @@ func (s *session) dryRun(ctx context.Context, of resource, id drift.ID, manifest
 }
 
 // refused explains why the API server would not take the object.
-func (c *Client) refused(ctx context.Context, s *session, of resource, object drift.Object, seen drift.Observation, err error) error {
+func (c *Client) refused(ctx context.Context, s *survey, of resource, object drift.Object, seen drift.Observation, err error) error {
 	if seen.State == drift.Present {
 		err = s.immutable(ctx, of, object, err)
 	}
 	if missing := missingNamespace(err, object.ID); missing != nil {
 		return missing
 	}
-	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(object.Kind(), err))}
+	fields := func(kind drift.Kind, place string) []string { return s.fieldsAt(ctx, kind, place) }
+	problem := &drift.Problem{Stage: "observe", File: drift.FileLine(object.Origin.File, object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(object.Kind(), err, fields))}
 	problem.Err = fmt.Errorf("asking what applying %s would do: %w", object.ID.Short(), withhold(object.ID, err))
 	return problem
 }

@@ -47,6 +47,7 @@ type survey struct {
 	namespaces namespaces
 	autoscaled autoscaled
 	listings   map[drift.Kind]listing
+	published  published
 }
 
 // surveys reads everything that is read by LIST: per identity the namespaces,
