@@ -31,6 +31,9 @@ type ReportRun struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	ExitCode int       `json:"exitCode"`
+	// ForPeople counts the resources that no further run will settle: alert-only, held back,
+	// failed or unknown.
+	ForPeople int `json:"forPeople,omitempty"`
 	// Detect says that the run was told to change nothing: what is planned would have been
 	// done.
 	Detect bool `json:"detect,omitempty"`

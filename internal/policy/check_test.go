@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/killick-dev/killick/internal/drift"
 )
 
 func findings(sources []Source) []string {
@@ -71,6 +73,17 @@ func TestCheck(t *testing.T) {
 				"shop_test.rego": test,
 			},
 			[]string{"warning: policies/shop/shop.rego:3: with belongs into tests: here it decides about an input that does not exist [give the helper its value as an argument]"},
+		},
+		{
+			"an approval that nobody can give, at each rule that asks for one",
+			map[string]string{
+				"shop.rego":      "package drift.shop\n\nrequire_approval contains \"prod\" if input.run.cluster == \"prod\"\n\nrequire_approval contains \"node\" if input.resource.kind == \"Node\"\n",
+				"shop_test.rego": "package drift.shop_test\n\nimport data.drift.shop\n\n# require_approval is only asked about here.\ntest_x if shop.require_approval == set()\n",
+			},
+			[]string{
+				"warning: policies/shop/shop.rego:3: require_approval: what it asks an approval for is alert-only [" + drift.ApprovalsNotYet + "]",
+				"warning: policies/shop/shop.rego:5: require_approval: what it asks an approval for is alert-only [" + drift.ApprovalsNotYet + "]",
+			},
 		},
 	}
 	for _, test := range tests {

@@ -151,6 +151,7 @@ func canonical(report drift.Report) drift.Report {
 		}
 		report.Apps[i] = app
 	}
+	report.Run.ForPeople = openFindings(report)
 	return report
 }
 

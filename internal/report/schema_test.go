@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -82,6 +83,14 @@ var enums = map[string][]string{
 	"Renderer": {string(drift.RendererKustomize), string(drift.RendererHelm), string(drift.RendererYAML)},
 }
 
+// later are fields without which reports were written before they were added: a stored report
+// stays valid, whoever checks it. A field that is added later belongs here, or is left out
+// where it is empty.
+var later = map[string]bool{
+	"ReportCounts.Replaced": true,
+	"ReportCounts.Waiting":  true,
+}
+
 func words[T interface{ String() string }](values ...T) []string {
 	var all []string
 	for _, value := range values {
@@ -124,7 +133,7 @@ func (g generator) object(typ reflect.Type) *schema {
 		value := g.value(field.Type, typ.Name()+"."+field.Name)
 		value.Description = g.docs[typ.Name()+"."+field.Name]
 		s.Properties = append(s.Properties, property{name, value})
-		if !strings.Contains(options, "omitempty") {
+		if !strings.Contains(options, "omitempty") && !later[typ.Name()+"."+field.Name] {
 			s.Required = append(s.Required, name)
 		}
 	}
@@ -240,6 +249,29 @@ func TestReportsFollowTheSchema(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestFirstReports: a report that the first version wrote, with one of everything that was
+// promised then, still follows the schema and is read.
+func TestFirstReports(t *testing.T) {
+	first, err := os.ReadFile("testdata/first.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compileSchema(t).Validate(document); err != nil {
+		t.Error(err)
+	}
+	read, err := report.Read(bytes.NewReader(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counts := read.Apps[0].Counts; counts.Healed != 1 || counts.Replaced != 0 || counts.Waiting != 0 {
+		t.Errorf("counts %+v", counts)
 	}
 }
 

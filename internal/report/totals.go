@@ -126,25 +126,30 @@ func (p *printer) runID(report drift.Report) string {
 	return "run " + p.clean(report.Run.ID)
 }
 
-// forPeople counts what no further run will settle: what is alert-only, held back, failed or
-// not known, and deletions that a guard withholds.
+// forPeople says how many findings wait for people.
 func forPeople(report drift.Report) string {
-	n := 0
-	for _, app := range report.Apps {
-		for _, r := range app.Resources {
-			waits := r.Outcome == failed || r.Drift == unknown || r.Action == alertOnly || heldBack(r)
-			if waits {
-				n++
-			}
-		}
-	}
-	switch n {
+	switch n := openFindings(report); n {
 	case 0:
 		return ""
 	case 1:
 		return "1 finding waits for people"
+	default:
+		return fmt.Sprintf("%d findings wait for people", n)
 	}
-	return fmt.Sprintf("%d findings wait for people", n)
+}
+
+// openFindings counts what no further run will settle: what is alert-only, held back (deletions
+// that a guard withholds included), failed or not known.
+func openFindings(report drift.Report) int {
+	n := 0
+	for _, app := range report.Apps {
+		for _, r := range app.Resources {
+			if r.Outcome == failed || r.Drift == unknown || r.Action == alertOnly || heldBack(r) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (p *printer) job(report drift.Report) string {
