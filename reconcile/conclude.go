@@ -46,7 +46,7 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 			state = remember(request, a, now)
 			outcome.States[a.config.Name] = state
 		}
-		outcome.Report.Apps = append(outcome.Report.Apps, reportApp(request, a, state, now))
+		outcome.Report.Apps = append(outcome.Report.Apps, withHolders(apps, a, reportApp(request, a, state, now)))
 		outcome.Tally = tally(outcome.Tally, a, request.Namespace)
 		outcome.Explained = append(outcome.Explained, r.explained(request, a)...)
 	}

@@ -37,7 +37,7 @@ func (c *Client) Apply(ctx context.Context, r drift.ApplyRequest) (map[string]an
 	})
 	if err != nil {
 		return nil, &drift.Problem{Stage: "act", File: drift.FileLine(r.Object.Origin.File, r.Object.Origin.Line), Hint: cmp.Or(hint(err), adviceFor(r.Object.Kind(), err, fieldsAt)),
-			Err: fmt.Errorf("applying %s: %w", r.Object.ID.Short(), withhold(r.Object.ID, err))}
+			Err: fmt.Errorf("applying %s: %w", r.Object.ID.Short(), withNamespace(err, withhold(r.Object.ID, err)))}
 	}
 	return stored, nil
 }

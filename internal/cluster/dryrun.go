@@ -138,13 +138,31 @@ func namespaceHint(namespace string) string {
 // missingNamespace says that an object cannot be created because nobody creates
 // its namespace; nil when that is not the cause.
 func missingNamespace(err error, id drift.ID) error {
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok || !errors.Is(err, errNotFound) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Kind != "namespaces" {
+	name := absentNamespace(err)
+	if name == "" {
 		return nil
 	}
+	refusal := &drift.Refusal{Kind: drift.ErrInvalid, Message: fmt.Sprintf("namespaces %q not found", name)}
 	return &drift.Problem{
 		Stage: "observe",
-		Hint:  namespaceHint(id.Namespace),
-		Err:   fmt.Errorf("asking what applying %s would do: %w", id.Short(), &drift.Refusal{Kind: drift.ErrInvalid, Message: status.ErrStatus.Message}),
+		Hint:  namespaceHint(name),
+		Err:   fmt.Errorf("asking what applying %s would do: %w", id.Short(), withNamespace(err, refusal)),
 	}
+}
+
+// absentNamespace is the namespace whose absence is the cause, or "".
+func absentNamespace(err error) string {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || !errors.Is(err, errNotFound) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Kind != "namespaces" {
+		return ""
+	}
+	return status.ErrStatus.Details.Name
+}
+
+// withNamespace is what is said of an error, with the namespace whose absence is its cause.
+func withNamespace(err, said error) error {
+	if name := absentNamespace(err); name != "" {
+		return &drift.NoNamespace{Namespace: name, Err: said}
+	}
+	return said
 }

@@ -195,10 +195,9 @@ func hint(err error) string {
 	if late := hintForNoAnswer(err); late != "" {
 		return late
 	}
-	status, ok := errors.AsType[*apierrors.StatusError](err)
 	switch {
-	case ok && errors.Is(err, errNotFound) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Kind == "namespaces":
-		return namespaceHint(status.ErrStatus.Details.Name)
+	case absentNamespace(err) != "":
+		return namespaceHint(absentNamespace(err))
 	case errors.Is(err, drift.ErrForbidden):
 		return "grant Killick's identity the verb and resource named in the message"
 	case errors.Is(err, drift.ErrNotServed):

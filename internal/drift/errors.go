@@ -39,6 +39,18 @@ func ReportOf(app, stage string, err error) ReportError {
 	return entry
 }
 
+// NoNamespace is the refusal of an object whose namespace is not there.
+type NoNamespace struct {
+	Namespace string
+	Err       error // what the API server said
+}
+
+// Error is what the API server said.
+func (e *NoNamespace) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *NoNamespace) Unwrap() error { return e.Err }
+
 // FileLine is "file:line", or the file alone when the line is unknown.
 func FileLine(file string, line int) string {
 	if line <= 0 {
