@@ -280,6 +280,9 @@ func Load(fsys fs.FS, name string) (Config, error) {
 		return Config{}, problem(clean, fmt.Errorf("reading the config: %w", err),
 			"--config is the path of the file from the repository's root, at the ref that is read")
 	}
+	if drift.IsLFSPointer(data) {
+		return Config{}, problem(clean, fmt.Errorf("reading the config: %s", drift.LFSWords), drift.LFSHint)
+	}
 	return Parse(clean, data)
 }
 

@@ -484,6 +484,7 @@ func TestLoad(t *testing.T) {
 		"broken.yaml":                {Data: []byte("apiVersion: [")},
 		"large.yaml":                 {Data: []byte(strings.Repeat("#", MaxSize+1))},
 		"folder/x":                   {Data: []byte("x")},
+		"pointer.yaml":               {Data: []byte(drift.LFSVersion + "\noid sha256:4d7a214614ab\nsize 12345\n")},
 	}
 	for _, test := range []struct {
 		reason, path, want string
@@ -501,6 +502,8 @@ func TestLoad(t *testing.T) {
 			want: `/etc/killick.yaml: reading the config: "/etc/killick.yaml" is not a path inside the repository → give the path from the repository's root, such as clusters/prod/killick.yaml`},
 		{reason: "above the bound", path: "large.yaml",
 			want: "large.yaml: reading the config: larger than 1048576 bytes → --config is the path of the file from the repository's root, at the ref that is read"},
+		{reason: "a Git LFS pointer", path: "pointer.yaml",
+			want: "pointer.yaml: reading the config: the file is a Git LFS pointer: its content is not in the repository → " + drift.LFSHint},
 		{reason: "broken YAML carries the path", path: "./broken.yaml", want: "broken.yaml:1: parsing YAML: did not find expected node content"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {

@@ -448,6 +448,8 @@ func TestLoadPackages(t *testing.T) {
 		sources []Source
 		want    []string
 	}{
+		{"a Git LFS pointer", []Source{folder(map[string]string{"a.rego": good, "b.rego": drift.LFSVersion + "\noid sha256:4d7a214614ab\nsize 12345\n"})},
+			[]string{"policies/b.rego: reading policies: the file is a Git LFS pointer: its content is not in the repository [commit the file itself"}},
 		{"another root", []Source{folder(map[string]string{"a.rego": "package policies.shop" + heal})},
 			[]string{"policies/a.rego:1: package policies.shop is never asked [write package drift.<area>"}},
 		{"misspelt root", []Source{folder(map[string]string{"a.rego": "package drft.shop" + heal})},

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/killick-dev/killick/internal/drift"
 )
 
 // origin says whose modules are parsed, and so which packages they may define.
@@ -22,6 +24,10 @@ func parseAll(files []file, from origin, found *problems) (modules []*module) {
 	defer found.recovered()
 	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()}
 	for _, file := range files {
+		if drift.IsLFSPointer(file.text) {
+			found.add(file.name, 0, drift.LFSHint, "reading policies: %s", drift.LFSWords)
+			continue
+		}
 		if line, err := checkNesting(file.text); err != nil {
 			found.add(file.name, line, "split the value into rules of its own", "%v", err)
 			continue

@@ -161,8 +161,8 @@ func unpackedName(entry string) string {
 // checkEntry looks into what Helm will parse or unpack.
 func checkEntry(files *reader, name, relative string, content []byte, depth int) error {
 	switch {
-	case isPointer(content) && readsAlways(relative):
-		return problem(drift.Origin{File: name}, lfsHint, "unpacking the dependency: %s in it is a Git LFS pointer", short(relative))
+	case drift.IsLFSPointer(content) && readsAlways(relative):
+		return problem(drift.Origin{File: name}, drift.LFSHint, "unpacking the dependency: %s in it is a Git LFS pointer", short(relative))
 	case isArchive(relative):
 		return checkArchive(files, name, content, depth+1)
 	case isParsed(relative):

@@ -176,7 +176,7 @@ func (h *helm) addFile(name, relative string) error {
 	if err != nil {
 		return asProblem(name, err)
 	}
-	if isPointer(data) && readsAlways(relative) {
+	if drift.IsLFSPointer(data) && readsAlways(relative) {
 		return pointerProblem(name)
 	}
 	if len(data) > chartFileBytes {

@@ -59,18 +59,3 @@ func TestLFSPointers(t *testing.T) {
 		})
 	}
 }
-
-func TestPointersAreRecognised(t *testing.T) {
-	for text, want := range map[string]bool{
-		pointer: true,
-		strings.ReplaceAll(pointer, "\n", "\r\n"):      true,
-		"# about\n" + pointer:                          false,
-		"version https://git-lfs.github.com/spec/v1\n": false,
-		pointer + strings.Repeat("x", 1024):            false,
-		"":                                             false,
-	} {
-		if isPointer([]byte(text)) != want {
-			t.Errorf("%q: %t, want %t", text, !want, want)
-		}
-	}
-}

@@ -25,7 +25,7 @@ func newReader(fsys fs.FS, limits Limits) *reader {
 // change it.
 func (r *reader) read(name string) ([]byte, error) {
 	data, err := r.raw(name)
-	if err == nil && isPointer(data) {
+	if err == nil && drift.IsLFSPointer(data) {
 		return nil, pointerProblem(name)
 	}
 	return data, err
