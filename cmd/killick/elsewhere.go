@@ -33,8 +33,12 @@ func (s *session) elsewhere(ctx context.Context) error {
 	if err != nil && s.mode.Remembers() {
 		return failed(reconcile.ExitPartial, "cluster", err)
 	}
-	if err != nil || len(namespaces) == 0 {
-		return nil // a plan creates nothing
+	if err != nil { // a plan creates nothing
+		s.warnings = append(s.warnings, fmt.Sprintf("whether runs of this config keep their state in another namespace is not known: %v", err))
+		return nil
+	}
+	if len(namespaces) == 0 {
+		return nil
 	}
 	own, theirs := s.cluster.StateNamespace(), strings.Join(namespaces, `", "`)
 	said := fmt.Sprintf(`no run left anything in the state namespace %q, and runs of this config keep their state in "%s"`, own, theirs)
