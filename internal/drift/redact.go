@@ -264,6 +264,7 @@ func (r Redactor) Report(report Report) Report {
 	}
 	report.Run.Policies = slices.Clone(report.Run.Policies)
 	for i, policies := range report.Run.Policies {
+		report.Run.Policies[i].Folder = r.String(policies.Folder)
 		report.Run.Policies[i].Revision = r.revision(policies.Revision)
 	}
 	apps := make([]ReportApp, len(report.Apps))
