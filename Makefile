@@ -9,7 +9,9 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 ENVCTL  := $(GO) run ./internal/testenv/envctl
 TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
 # Packages without I/O, which the race detector can check in seconds.
-PURE    := ./internal/drift ./internal/config ./internal/health ./internal/report ./internal/policy ./notify
+PURE    := ./internal/nested ./internal/githost ./internal/drift ./internal/redact ./internal/ownership ./internal/dependency \
+	./internal/diff ./internal/decide ./internal/guard ./internal/write ./internal/summary \
+	./internal/config ./internal/health ./internal/report ./internal/policy ./notify
 FUZZTIME ?= 30s
 # The oracle's long run: each seed is one case, and the same one every time.
 ORACLE_CASES ?= 20000

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // namesShown is how many names stand in a group's item; the others are counted.
@@ -21,7 +22,7 @@ func alike(list []finding, markNew bool) [][]finding {
 		byID[f.resource.ID()], resources[i] = f, f.resource
 	}
 	var groups [][]finding
-	for _, group := range drift.Alike(resources) {
+	for _, group := range summary.Alike(resources) {
 		var fresh, known []finding
 		for _, resource := range group {
 			if f := byID[resource.ID()]; f.fresh || !markNew {
@@ -41,13 +42,13 @@ func alike(list []finding, markNew bool) [][]finding {
 
 // withoutSaid refers to the item that tells the same error, in place of telling it again.
 func withoutSaid(group []finding, said map[string]string) []finding {
-	first := said[group[0].resource.ErrorText()]
+	first := said[summary.ErrorText(group[0].resource)]
 	if first == "" {
 		return group
 	}
 	group = slices.Clone(group)
 	group[0].resource.Error, group[0].resource.Hint = "the same as of "+first, ""
-	if group[0].resource.ReasonRepeats() {
+	if summary.ReasonRepeats(group[0].resource) {
 		group[0].resource.Reason = ""
 	}
 	return group
@@ -78,7 +79,7 @@ func groupItem(group []finding, markNew bool) item {
 	} else if f.resource.Origin.File != "" {
 		f.resource.Origin.Line = 0
 	}
-	f.resource.Fields = drift.WithoutTimes(f.resource.Fields)
+	f.resource.Fields = summary.WithoutTimes(f.resource.Fields)
 	if f.health != nil {
 		f.health = &drift.ReportHealth{Health: f.health.Health, Reason: f.health.Reason}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // card is what a message says, before it is laid out for Slack or a terminal.
@@ -134,7 +135,7 @@ func appCard(report drift.Report, n news) card {
 	for _, group := range alike(n.findings, known) {
 		entry := groupItem(withoutSaid(group, said), known)
 		c.items = append(c.items, entry)
-		if text := group[0].resource.ErrorText(); text != "" && said[text] == "" {
+		if text := summary.ErrorText(group[0].resource); text != "" && said[text] == "" {
 			said[text] = namedAs(group)
 		}
 	}
@@ -249,7 +250,7 @@ func errorsGoneCard(report drift.Report, told map[string]string, gone []string) 
 	return c
 }
 
-// exitText is what the exit code of a run means for the cluster (DESIGN §9).
+// exitText is what the exit code of a run means for the cluster (docs/report.md).
 func exitText(code int) string {
 	switch code {
 	case 2:

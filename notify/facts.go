@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // factLimit and nameLimit keep the lines about a whole app short enough that
@@ -92,7 +93,7 @@ func countsText(app drift.ReportApp) string {
 		word string
 	}{
 		{counts.InSync, "in sync"}, {counts.Failed, "failed"}, {counts.Alerted, "alert only"},
-		{granted[drift.Heal.String()], "would heal"}, {granted[drift.Replaced], "would " + drift.Replaced}, {granted[drift.Prune.String()], "would prune"}, {granted[drift.Sync.String()], "would sync"},
+		{granted[drift.Heal.String()], "would heal"}, {granted[summary.Replaced], "would " + summary.Replaced}, {granted[drift.Prune.String()], "would prune"}, {granted[drift.Sync.String()], "would sync"},
 		{counts.Replaced, replacedVerdict}, {counts.Healed, "healed"}, {counts.Pruned, "pruned"}, {counts.Synced, "synced"},
 		{counts.Ignored, "ignored"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // class orders findings by how much they want a person.
@@ -76,7 +77,7 @@ func judge(resource drift.ReportResource) (finding, bool) {
 	case outcome == drift.Failed.String():
 		f.class, f.verdict = failed, action+" failed"
 		if resource.Replace {
-			f.verdict = drift.Replaced + " failed"
+			f.verdict = summary.Replaced + " failed"
 		}
 		if action == drift.AlertOnly.String() || action == drift.Ignore.String() {
 			f.verdict = "could not be judged"
@@ -94,7 +95,7 @@ func judge(resource drift.ReportResource) (finding, bool) {
 	case outcome == drift.Skipped.String():
 		f.class, f.verdict = attention, action+" held back"
 		if resource.Replace {
-			f.verdict = drift.Replaced + " held back"
+			f.verdict = summary.Replaced + " held back"
 		}
 	case outcome == drift.Planned.String() && resource.Drift == drift.InSync.String():
 		return finding{}, false // would be adopted: nothing differs
@@ -132,7 +133,7 @@ func done(resource drift.ReportResource) (class, string) {
 // actionWord is what was granted, in the report's words.
 func actionWord(resource drift.ReportResource) string {
 	if resource.Replace {
-		return drift.Replaced
+		return summary.Replaced
 	}
 	return resource.Action
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -63,7 +64,7 @@ func TestCards(t *testing.T) {
 	linked := alertedConfigMap("app")
 	linked.Rules[0].Ref = "https://runbooks.example.com/log-level"
 	linkedApp := appOf("storefront", linked, failedIngress("shop"))
-	linkedApp.Revision.Web = &drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.GitLab}
+	linkedApp.Revision.Web = &githost.Web{URL: "https://git.example.com/acme/platform", Host: githost.GitLab}
 	linkedReport := reportOf(linkedApp)
 	linkedReport.Run.Policies = []drift.ReportPolicies{{Path: "policies", Folder: "policies", Revision: linkedApp.Revision}}
 	var equal []drift.ReportResource

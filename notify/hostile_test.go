@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 	"github.com/killick-dev/killick/internal/testenv/slack"
 )
 
@@ -64,7 +65,7 @@ func hostileReport(text string) drift.Report {
 	r := reportOf(appOf("storefront", resources...))
 	r.Errors = []drift.ReportError{{App: "x", Stage: "x", Message: "x", File: "x", Hint: "x"}, {}}
 	r.Apps[0].Warnings = []string{"x"}
-	r.Apps[0].Revision.Web = &drift.Web{}
+	r.Apps[0].Revision.Web = &githost.Web{}
 	r.Run.Config = &drift.ConfigPlace{}
 	words := make([]drift.ReportResource, len(resources))
 	copy(words, resources)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 const (
@@ -210,7 +211,7 @@ func ruleLines(label string, run drift.ReportRun, rules []drift.ReportRule, once
 		}
 		said := words(text)
 		if rule.Rule != "" {
-			said = said.then(span{text: " ("}).then(link(prose(rule.Rule), run.RulePage(rule.Rule))).then(span{text: ")"})
+			said = said.then(span{text: " ("}).then(link(prose(rule.Rule), summary.RulePage(run, rule.Rule))).then(span{text: ")"})
 		}
 		if rule.Ref != "" {
 			said = said.then(span{text: " · "}).then(refSpan(rule.Ref))

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 	"github.com/killick-dev/killick/internal/testenv/slack"
 )
 
@@ -37,7 +38,7 @@ func TestLinks(t *testing.T) {
 			resource := alertedConfigMap("app")
 			resource.Rules[0].Ref = "https://runbooks.example.com/x"
 			app := appOf("storefront", resource)
-			app.Revision.Web = &drift.Web{URL: page, Host: drift.GitLab}
+			app.Revision.Web = &githost.Web{URL: page, Host: githost.GitLab}
 			test.change(&app)
 			for name, configure := range map[string]func(*SlackConfig, *slack.Server){"token": nil, "webhook": webhookMode} {
 				w := newWorkspace(t, slack.Options{}, configure)

@@ -4,7 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // runErrors is the app name under which a [drift.Told] keeps errors of the run.
@@ -91,7 +93,7 @@ func alikeErrors(list []drift.ReportError) [][]drift.ReportError {
 		one := e
 		one.App = ""
 		if e.App != "" {
-			one.Message = strings.ReplaceAll(strings.TrimPrefix(e.Message, drift.Rebuilding), `"`+e.App+`"`, "APP")
+			one.Message = strings.ReplaceAll(strings.TrimPrefix(e.Message, diff.Rebuilding), `"`+e.App+`"`, "APP")
 			one.App = "of an app"
 		}
 		key := fingerprint(one)
@@ -126,7 +128,7 @@ func errorItem(report drift.Report, group []drift.ReportError) item {
 	}
 	if e.File != "" {
 		at := coded(prose(e.File))
-		if page := link(prose(e.File), report.ErrorPage(e)); page.address != "" {
+		if page := link(prose(e.File), summary.ErrorPage(report, e)); page.address != "" {
 			at = line{page}
 		}
 		entry.lines = append(entry.lines, at)
@@ -150,7 +152,9 @@ func incompleteFact(report drift.Report, app drift.ReportApp) []string {
 		return nil
 	}
 	told := func(e drift.ReportError) bool {
-		return slices.ContainsFunc(app.Resources, func(r drift.ReportResource) bool { return r.Error != "" && strings.HasSuffix(e.Message, r.ErrorText()) })
+		return slices.ContainsFunc(app.Resources, func(r drift.ReportResource) bool {
+			return r.Error != "" && strings.HasSuffix(e.Message, summary.ErrorText(r))
+		})
 	}
 	if all = slices.DeleteFunc(all, told); len(all) == 0 {
 		return nil // the objects that it concerns tell

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 const (
@@ -72,7 +74,7 @@ func fieldLine(field drift.ReportField) string {
 // pathText is a JSON pointer for people; a pointer that does not parse is shown
 // as it is.
 func pathText(pointer string) string {
-	path, err := drift.ParsePointer(pointer)
+	path, err := nested.ParsePointer(pointer)
 	if err != nil {
 		return clean(pointer)
 	}
@@ -105,12 +107,12 @@ const partLimit = 4
 // differs inside them, so that nothing that differs is cut off.
 func fieldTexts(field drift.ReportField) []string {
 	long := func(v any) bool { return utf8.RuneCountInString(valueText(v)) > valueLimit }
-	parts := drift.Parts(field.Live, field.Desired)
+	parts := summary.Parts(field.Live, field.Desired)
 	if !long(field.Live) && !long(field.Desired) {
 		return []string{fieldLine(field)}
 	}
 	if len(parts) == 0 {
-		from, to, ok := drift.Decoded(field.Live, field.Desired)
+		from, to, ok := summary.Decoded(field.Live, field.Desired)
 		if !ok {
 			return []string{fieldLine(field)}
 		}
@@ -132,7 +134,7 @@ func fieldTexts(field drift.ReportField) []string {
 
 // lineChange shows the first line in which two texts differ, and counts the others.
 func lineChange(live, desired string) string {
-	ops := drift.LineDiff(live, desired)
+	ops := summary.LineDiff(live, desired)
 	at, differing := 0, 0
 	var first string
 	for i := 0; i < len(ops); {
@@ -164,12 +166,12 @@ func lineChange(live, desired string) string {
 }
 
 // lineSides are the first of the lines that stand for each other.
-func lineSides(live, desired []drift.LineOp) string {
-	side := func(ops []drift.LineOp, show func(string) string) string {
+func lineSides(live, desired []summary.LineOp) string {
+	side := func(ops []summary.LineOp, show func(string) string) string {
 		switch {
 		case len(ops) == 0:
 			return "absent"
-		case ops[0].Text == drift.EndNewline:
+		case ops[0].Text == summary.EndNewline:
 			return "(newline at the end)"
 		}
 		return show(ops[0].Text)
@@ -190,7 +192,7 @@ func window(a, b string, limit int) (string, string) {
 	if len(x) <= limit && len(y) <= limit {
 		return a, b
 	}
-	start := drift.Window(x, y, limit-1)
+	start := summary.Window(x, y, limit-1)
 	show := func(runes []rune) string {
 		if start == 0 {
 			return cut(string(runes), limit)

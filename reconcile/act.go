@@ -9,7 +9,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/summary"
+	"github.com/killick-dev/killick/internal/write"
 )
 
 // writesAtOnce bounds the writes of one stage of one app.
@@ -112,15 +116,15 @@ func (r Reconciler) secondCopy(ctx context.Context, a app, saved drift.Inventory
 // writeStages applies what is granted, one stage after the other.
 func (r Reconciler) writeStages(ctx context.Context, request Request, apps []app, a app) app {
 	a.results = slices.Clone(a.results)
-	for _, stage := range drift.Stages() {
-		if stage == drift.StageAdmission && slices.ContainsFunc(a.results, func(r drift.Result) bool {
-			return r.Outcome == drift.Planned && drift.StageOf(r.Step.Change.ID) == stage
+	for _, stage := range dependency.Stages() {
+		if stage == dependency.StageAdmission && slices.ContainsFunc(a.results, func(r drift.Result) bool {
+			return r.Outcome == drift.Planned && dependency.StageOf(r.Step.Change.ID) == stage
 		}) {
 			// A webhook before the workload behind it serves would refuse what follows.
 			a = r.awaitHealth(ctx, a)
 		}
 		r.writeStage(ctx, request, apps, &a, stage)
-		if stage == drift.StageCRDs {
+		if stage == dependency.StageCRDs {
 			r.awaitCRDs(ctx, &a)
 		}
 	}
@@ -129,16 +133,16 @@ func (r Reconciler) writeStages(ctx context.Context, request Request, apps []app
 
 // writeStage applies what is granted of one stage: what others refer to before them. The
 // API server refuses a RoleBinding without its Role to whoever may not bind at will.
-func (r Reconciler) writeStage(ctx context.Context, request Request, apps []app, a *app, stage drift.Stage) {
+func (r Reconciler) writeStage(ctx context.Context, request Request, apps []app, a *app, stage dependency.Stage) {
 	var steps []drift.Step
 	var at []int
 	for i, result := range a.results {
 		step := result.Step
-		if result.Outcome == drift.Planned && step.Decision.Action != drift.Prune && drift.StageOf(step.Change.ID) == stage {
+		if result.Outcome == drift.Planned && step.Decision.Action != drift.Prune && dependency.StageOf(step.Change.ID) == stage {
 			steps, at = append(steps, step), append(at, i)
 		}
 	}
-	for _, wave := range drift.Waves(steps) {
+	for _, wave := range dependency.Waves(steps) {
 		group := errgroup.Group{}
 		group.SetLimit(writesAtOnce)
 		for _, n := range wave {
@@ -155,7 +159,7 @@ func (r Reconciler) writeStage(ctx context.Context, request Request, apps []app,
 
 func doing(d drift.Decision) string {
 	if d.Replace {
-		return drift.Replaced
+		return summary.Replaced
 	}
 	return d.Action.String()
 }
@@ -164,7 +168,7 @@ func doing(d drift.Decision) string {
 // fails, and its custom resources then fail by themselves.
 func (r Reconciler) awaitCRDs(ctx context.Context, a *app) {
 	for i, result := range a.results {
-		if result.Outcome != drift.Applied || drift.StageOf(result.Step.Change.ID) != drift.StageCRDs {
+		if result.Outcome != drift.Applied || dependency.StageOf(result.Step.Change.ID) != dependency.StageCRDs {
 			continue
 		}
 		if err := r.Writer.AwaitCRD(ctx, a.config, result.Step.Change.ID.Name); err != nil {
@@ -178,7 +182,7 @@ var errStopped = errors.New("the run was told to stop before this write")
 // apply makes one write and looks at what the server stored.
 func (r Reconciler) apply(ctx context.Context, noise drift.Noise, a app, step drift.Step) drift.Result {
 	result := drift.Result{Step: step, Outcome: drift.Failed}
-	request, err := noise.WriteOf(a.config, step, r.Now())
+	request, err := write.RequestOf(noise, a.config, step, r.Now())
 	if err != nil {
 		result.Err = err
 		return result
@@ -188,9 +192,9 @@ func (r Reconciler) apply(ctx context.Context, noise drift.Noise, a app, step dr
 		result.Err = err
 		return result
 	}
-	result.After, result.UID = after, drift.UIDOf(after)
+	result.After, result.UID = after, nested.UIDOf(after)
 	result.Health = r.Health(after, r.Now())
-	if left := noise.Remaining(step.Decision.Granted, request.Object.Manifest, after, step.Observation.Predicted); len(left) > 0 {
+	if left := write.Remaining(noise, step.Decision.Granted, request.Object.Manifest, after, step.Observation.Predicted); len(left) > 0 {
 		result.Err = fmt.Errorf("still differs at %s", left[0])
 		return result
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -132,7 +133,7 @@ func TestAdoption(t *testing.T) {
 				}
 			}
 		}
-		if _, kept := drift.Annotations(live)["kubectl.kubernetes.io/last-applied-configuration"]; kept {
+		if _, kept := nested.Annotations(live)["kubectl.kubernetes.io/last-applied-configuration"]; kept {
 			t.Errorf("%s: last-applied is still there", stranger.why)
 		}
 		for path, want := range s.manifest(stranger.body) {
@@ -238,7 +239,7 @@ func TestImmutableFields(t *testing.T) {
 	commit(func(f fixed) string { return f.after })
 	uids := map[string]string{}
 	for _, f := range immutables {
-		uids[f.ref] = drift.UIDOf(s.live(f.ref))
+		uids[f.ref] = nested.UIDOf(s.live(f.ref))
 	}
 	r := s.run()
 	for _, f := range immutables {
@@ -250,7 +251,7 @@ func TestImmutableFields(t *testing.T) {
 		if len(resource.Fields) == 0 {
 			t.Errorf("%s: no field is named", f.why)
 		}
-		if drift.UIDOf(s.live(f.ref)) != uids[f.ref] {
+		if nested.UIDOf(s.live(f.ref)) != uids[f.ref] {
 			t.Errorf("%s: without replace, the object was replaced", f.why)
 		}
 	}
@@ -280,7 +281,7 @@ func TestImmutableFields(t *testing.T) {
 			t.Errorf("%s: %s %s: %s", f.why, resource.Action, resource.Outcome, resource.Error)
 		}
 		live := s.live(f.ref)
-		if drift.UIDOf(live) == uids[f.ref] {
+		if nested.UIDOf(live) == uids[f.ref] {
 			t.Errorf("%s: still the old object", f.why)
 		}
 		for path, want := range f.want {
@@ -288,8 +289,8 @@ func TestImmutableFields(t *testing.T) {
 				t.Errorf("%s: %s is %v, want %v", f.why, path, got, want)
 			}
 		}
-		if got := s.inventory("shop")[parts[1]+" "+parts[2]]; got != drift.UIDOf(live) {
-			t.Errorf("%s: the inventory has UID %q, the object %q", f.why, got, drift.UIDOf(live))
+		if got := s.inventory("shop")[parts[1]+" "+parts[2]]; got != nested.UIDOf(live) {
+			t.Errorf("%s: the inventory has UID %q, the object %q", f.why, got, nested.UIDOf(live))
 		}
 	}
 	s.quiet("the run after replacing")
@@ -304,7 +305,7 @@ func TestReplaceIsOnlyForImmutableFields(t *testing.T) {
 	claim := existing("v1", "PersistentVolumeClaim", "data", "spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 2Gi}}}")
 	s.commit(map[string]string{"web.yaml": existing("apps/v1", "Deployment", "web", deployment("", "")), "data.yaml": claim})
 	s.converge()
-	web, data := drift.UIDOf(s.live("apps/v1 Deployment web")), drift.UIDOf(s.live("v1 PersistentVolumeClaim data"))
+	web, data := nested.UIDOf(s.live("apps/v1 Deployment web")), nested.UIDOf(s.live("v1 PersistentVolumeClaim data"))
 	s.commit(map[string]string{
 		"web.yaml":  existing("apps/v1", "Deployment", "web", strings.Replace(deployment("", ""), `matchLabels: {app: x}`, `matchLabels: {app: other}`, 1)),
 		"data.yaml": strings.Replace(claim, "2Gi", "1Gi", 1),
@@ -314,7 +315,7 @@ func TestReplaceIsOnlyForImmutableFields(t *testing.T) {
 	if !strings.Contains(r.of("Deployment web").Error, "must match template") && !strings.Contains(r.of("Deployment web").Error, "does not match template") {
 		t.Errorf("the server's words are missing: %s", r.details())
 	}
-	if drift.UIDOf(s.live("apps/v1 Deployment web")) != web || drift.UIDOf(s.live("v1 PersistentVolumeClaim data")) != data {
+	if nested.UIDOf(s.live("apps/v1 Deployment web")) != web || nested.UIDOf(s.live("v1 PersistentVolumeClaim data")) != data {
 		t.Error("an object was deleted for a change that no new object could have")
 	}
 }
@@ -328,7 +329,7 @@ func (s *site) rolledOut(ref string) {
 	}
 	s.cluster.Eventually(s.T, "the revision of "+ref, func(context.Context) error {
 		live := s.live(ref)
-		if drift.Annotations(live)["deployment.kubernetes.io/revision"] == "" || valueIn(live, "status observedGeneration") == nil {
+		if nested.Annotations(live)["deployment.kubernetes.io/revision"] == "" || valueIn(live, "status observedGeneration") == nil {
 			return errors.New("not yet")
 		}
 		return nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // conclude turns what the stages left into the report, the tally and the states
@@ -19,8 +21,8 @@ func (r Reconciler) conclude(ctx context.Context, request Request, started time.
 		outcome.Secrets = append(outcome.Secrets, a.secrets...)
 		for _, result := range a.results { // some were read again since they were judged
 			id := result.Step.Change.ID
-			outcome.Secrets = append(outcome.Secrets, drift.SecretValues(id, result.Step.Observation.Live)...)
-			outcome.Secrets = append(outcome.Secrets, drift.SecretValues(id, result.After)...)
+			outcome.Secrets = append(outcome.Secrets, redact.SecretValues(id, result.Step.Observation.Live)...)
+			outcome.Secrets = append(outcome.Secrets, redact.SecretValues(id, result.After)...)
 		}
 		if !a.selected {
 			continue
@@ -95,10 +97,10 @@ func errorsOf(a app) []drift.ReportError {
 
 func reportApp(request Request, a app, state drift.AppState, now time.Time) drift.ReportApp {
 	results, filtered := inNamespace(a.results, request.Namespace)
-	return drift.ReportOfApp(drift.AppOutcome{
+	return summary.AppOf(summary.AppOutcome{
 		App: a.config, Revision: a.revision, Rendered: a.rendered,
 		Complete: len(a.incomplete) == 0 && (len(a.failed) == 0 || a.unconfirmed), FirstRun: !a.known(),
-		Skipped: a.rendered.Skipped + filtered, Results: results, Health: drift.WorstHealth(results),
+		Skipped: a.rendered.Skipped + filtered, Results: results, Health: summary.WorstHealth(results),
 		Warnings: warningsOf(a, results), Withheld: a.withheld, State: state, Now: now,
 	})
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/guard"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // write applies one step. When the object changed since it was judged, it is
@@ -29,16 +32,16 @@ func (r Reconciler) write(ctx context.Context, request Request, apps []app, a ap
 		return drift.Result{Step: again}
 	}
 	result = r.apply(ctx, request.Noise, a, again)
-	for _, pause := range drift.Pauses() {
+	for _, pause := range diff.Pauses() {
 		if !errors.Is(result.Err, drift.ErrConflict) || !rest(ctx, pause) {
 			break
 		}
 		fresh := r.Reader.Get(ctx, a.config, again.Change.ID, again.Change.Version)
-		if fresh.State != drift.Present || !drift.SameButStatus(fresh.Live, again.Observation.Live) {
+		if fresh.State != drift.Present || !diff.SameButStatus(fresh.Live, again.Observation.Live) {
 			break
 		}
 		again.Observation.Live = fresh.Live
-		again.Change.ResourceVersion = drift.ResourceVersionOf(fresh.Live)
+		again.Change.ResourceVersion = nested.ResourceVersionOf(fresh.Live)
 		result = r.apply(ctx, request.Noise, a, again)
 	}
 	return result
@@ -60,7 +63,7 @@ func (r Reconciler) rejudge(ctx context.Context, request Request, apps []app, a 
 	if err != nil {
 		return step, err
 	}
-	facts := drift.PruneFacts{}
+	facts := guard.PruneFacts{}
 	if step.Decision.Replace {
 		facts = pruneFacts(request, apps, a, r.Now())
 		facts.Occupied = r.occupied(ctx, a.config, step)

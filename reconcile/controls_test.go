@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -80,7 +81,7 @@ func TestSwitchesOnObjects(t *testing.T) {
 				t.Errorf("the value is %v, want %v", got, want)
 			}
 			for key, value := range test.annotations {
-				if got := drift.Annotations(s.live(settingsRef))[key]; got != value {
+				if got := nested.Annotations(s.live(settingsRef))[key]; got != value {
 					t.Errorf("%s is %q now", key, got)
 				}
 			}

@@ -96,7 +96,7 @@ func crashSite(t *testing.T) *site {
 	return s
 }
 
-// TestKilledAtEveryWrite is invariant 4 of SAFETY.md: a run killed after any
+// TestKilledAtEveryWrite is invariant 4 of docs/guards.md: a run killed after any
 // write leaves a state from which the next run converges, with no unplanned
 // deletion and an inventory that covers every live object of ours.
 func TestKilledAtEveryWrite(t *testing.T) {

@@ -1,6 +1,6 @@
 package reconcile
 
-// The exit codes of DESIGN §9.
+// The exit codes of docs/report.md.
 const (
 	ExitOK          = 0
 	ExitDrift       = 1
@@ -21,7 +21,7 @@ type Tally struct {
 	Drift       bool // something is neither in sync nor ignored
 }
 
-// ExitCode is the code for a tally; where several hold, the order of DESIGN §9
+// ExitCode is the code for a tally; where several hold, the order of docs/report.md
 // decides. Drift counts only when detailed (plan, or run with --exit-code).
 func ExitCode(t Tally, detailed bool) int {
 	switch {

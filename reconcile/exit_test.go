@@ -2,7 +2,7 @@ package reconcile
 
 import "testing"
 
-// TestExitCode: where several hold, the order of DESIGN §9 decides. (3 is decided
+// TestExitCode: where several hold, the order of docs/report.md decides. (3 is decided
 // before a run begins.)
 func TestExitCode(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -286,7 +287,7 @@ func TestBusyStatus(t *testing.T) {
 		sent   int
 	}{
 		{"for a while", 6, "Service web: modified/live heal applied", 7},
-		{"all the time", 100, "Service web: modified/live heal failed", 2 + len(drift.Pauses())},
+		{"all the time", 100, "Service web: modified/live heal failed", 2 + len(diff.Pauses())},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			t.Parallel()

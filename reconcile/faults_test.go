@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -78,7 +79,7 @@ func (b *between) Get(ctx context.Context, app drift.App, id drift.ID, version s
 	return b.Reader.Get(ctx, app, id, version)
 }
 
-func (b *between) DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error) {
+func (b *between) DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []nested.PatchOp) (map[string]any, error) {
 	if b.without != nil {
 		if err := b.without(id, b.count("without "+id.String())); err != nil {
 			return nil, err

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/guard"
 )
 
-// guard withdraws what SAFETY.md forbids: single deletions that a rule refuses, and
+// guard withdraws what docs/guards.md forbids: single deletions that a rule refuses, and
 // sets of them that a guard withholds until a person accepts. Policy has spoken already;
 // a guard can only take away. unused are the accepted hashes that match nothing.
 func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (guarded []app, unused []string) {
@@ -27,7 +28,7 @@ func (r Reconciler) guard(ctx context.Context, request Request, apps []app) (gua
 		guarded[i] = r.guardApp(ctx, request, apps, a)
 		candidates = append(candidates, guarded[i].candidates(r.Now()))
 	}
-	withholding := drift.Withhold(request.Guards, request.Cluster.UID, candidates)
+	withholding := guard.Withhold(request.Guards, request.Cluster.UID, candidates)
 	for i, a := range guarded {
 		if a.selected && a.err == nil {
 			guarded[i] = r.withhold(ctx, apps, a, withholding)
@@ -75,16 +76,16 @@ func (a app) holds() bool {
 // refuse asks every guard that reads one live object whether it may be deleted. It is
 // the same question before the first write and on what the last look before a deletion
 // returned.
-func refuse(facts drift.PruneFacts, step drift.Step) drift.Step {
+func refuse(facts guard.PruneFacts, step drift.Step) drift.Step {
 	switch {
 	case step.Change.Type == drift.Extra:
-		step.Refused = drift.RefusePrune(facts, step)
+		step.Refused = guard.RefusePrune(facts, step)
 		if step.Decision.Action == drift.Prune && len(step.Refused) > 0 {
 			return withdraw(step, notDone(step)+step.Refused[0])
 		}
 	case step.Decision.Replace:
 		// Replacing deletes, so what must not be deleted must not be replaced.
-		if refused := drift.RefuseReplace(facts, step); len(refused) > 0 {
+		if refused := guard.RefuseReplace(facts, step); len(refused) > 0 {
 			step.Refused = refused
 			return withdraw(step, notDone(step)+refused[0])
 		}
@@ -131,8 +132,8 @@ func container(id drift.ID) bool {
 
 // pruneFacts go through what every app wants: they cost too much to be gathered
 // where nothing is to be deleted.
-func pruneFacts(request Request, apps []app, a app, now time.Time) drift.PruneFacts {
-	facts := drift.PruneFacts{
+func pruneFacts(request Request, apps []app, a app, now time.Time) guard.PruneFacts {
+	facts := guard.PruneFacts{
 		App: a.config, Now: now, Inventory: a.inventory, Incomplete: a.incomplete, Guards: request.Guards,
 		Own:    request.own(),
 		Wanted: map[drift.ID]string{}, Desired: map[string]bool{},
@@ -162,7 +163,7 @@ type descent struct {
 	final bool
 }
 
-// unproved asks whether the app's commit descends from the last applied one (SAFETY P5).
+// unproved asks whether the app's commit descends from the last applied one (docs/guards.md, P5).
 func (r Reconciler) unproved(ctx context.Context, a app) descent {
 	for _, applied := range a.guards.Commits {
 		if open := r.descends(ctx, "", applied.Config, a.commit.Config); open.why != "" {
@@ -199,7 +200,7 @@ func (r Reconciler) descends(ctx context.Context, repository, ancestor, commit s
 }
 
 // reappeared says of objects that left the render why they left: rendered with what the
-// cluster served when the app was last applied, this very commit has them (SAFETY P2).
+// cluster served when the app was last applied, this very commit has them (docs/guards.md, P2).
 //
 // A chart that renders a Deployment only where foo.example.com/v1 is served has it no
 // more once that CRD is deleted; Git still wants it.
@@ -277,7 +278,7 @@ func (a app) candidates(now time.Time) drift.Candidates {
 		}
 		id := step.Change.ID
 		found.Delete = append(found.Delete, drift.Candidate{ID: id, UID: step.Change.UID, Replace: step.Decision.Replace})
-		if why := drift.RefuseSource(a.guards, a.source, a.descent.why, id); why != "" {
+		if why := guard.RefuseSource(a.guards, a.source, a.descent.why, id); why != "" {
 			found.Source[id] = why
 		}
 	}
@@ -310,7 +311,7 @@ func idsOf(objects []drift.Object) []drift.ID {
 
 // withhold takes away the deletions that a guard withholds, those of what these use, and
 // those of what holds them.
-func (r Reconciler) withhold(ctx context.Context, apps []app, a app, withholding drift.Withholding) app {
+func (r Reconciler) withhold(ctx context.Context, apps []app, a app, withholding guard.Withholding) app {
 	a.withheld = withholding.Apps[a.config.Name]
 	a.empty = a.empty && !slices.ContainsFunc(a.withheld, func(set drift.Withheld) bool {
 		return set.Guard == drift.GuardEmpty && set.Accepted
@@ -338,7 +339,7 @@ func keepContainers(a app) app {
 	left := going(steps)
 	for i, step := range steps {
 		if container(step.Change.ID) && step.Decision.Action == drift.Prune {
-			if why := drift.RefuseContainer(step.Change.ID, step.Observation.Live, a.inventory, left); why != "" {
+			if why := guard.RefuseContainer(step.Change.ID, step.Observation.Live, a.inventory, left); why != "" {
 				steps[i].Refused = append(slices.Clone(step.Refused), why)
 				steps[i] = withdraw(steps[i], notDone(step)+why)
 			}

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Replacing an object deletes it first, so whatever may not be deleted may not be
-// replaced either, whatever policy grants (SAFETY P4, P6).
+// replaced either, whatever policy grants (docs/guards.md, P4, P6).
 func TestReplaceIsGuarded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -21,7 +22,7 @@ func TestReplaceIsGuarded(t *testing.T) {
 	names := []string{"v1 PersistentVolumeClaim data", "v1 ConfigMap kept", "v1 ConfigMap free"}
 	before := map[string]string{}
 	for _, name := range names {
-		before[name] = drift.UIDOf(s.live(name))
+		before[name] = nested.UIDOf(s.live(name))
 	}
 	s.commit(map[string]string{
 		"data.yaml": strings.Replace(claim, "standard", "other", 1),
@@ -34,7 +35,7 @@ func TestReplaceIsGuarded(t *testing.T) {
 		"ConfigMap kept: modified/git alert-only skipped",
 		"PersistentVolumeClaim data: modified/git alert-only skipped")
 	for name, refused := range map[string]bool{names[0]: true, names[1]: true, names[2]: false} {
-		if same := drift.UIDOf(s.live(name)) == before[name]; same != refused {
+		if same := nested.UIDOf(s.live(name)) == before[name]; same != refused {
 			t.Errorf("%s: replaced is %v, want %v\n%s", name, !same, !refused, r.details())
 		}
 	}
@@ -64,8 +65,8 @@ func TestReplaceAsksAgain(t *testing.T) {
 			s.commit(map[string]string{"keep.yaml": configMap("keep"), "frozen.yaml": frozen})
 			s.converge()
 			s.commit(map[string]string{"frozen.yaml": strings.Replace(frozen, `a: "1"`, `a: "2"`, 1)})
-			uid := drift.UIDOf(s.live(ref))
-			patch := strings.ReplaceAll(test.patch, "$KEEP", drift.UIDOf(s.live("v1 ConfigMap keep")))
+			uid := nested.UIDOf(s.live(ref))
+			patch := strings.ReplaceAll(test.patch, "$KEEP", nested.UIDOf(s.live("v1 ConfigMap keep")))
 			s.intercept(&between{apply: func(_ drift.ApplyRequest, n int) error {
 				if n == 1 {
 					s.merge("kubectl-annotate", ref, patch)
@@ -76,7 +77,7 @@ func TestReplaceAsksAgain(t *testing.T) {
 			if got := r.of("ConfigMap frozen"); got.Action != "alert-only" || got.Outcome != "skipped" || !strings.Contains(got.Reason, test.reason) {
 				t.Errorf("%s %s: %q", got.Action, got.Outcome, got.Reason)
 			}
-			if drift.UIDOf(s.live(ref)) != uid {
+			if nested.UIDOf(s.live(ref)) != uid {
 				t.Error("it was replaced")
 			}
 		})
@@ -91,7 +92,7 @@ func TestCopiedLabelNeedsAdopt(t *testing.T) {
 	s.rego = grants
 	s.commit(map[string]string{"keep.yaml": configMap("keep")})
 	s.converge()
-	partOf := drift.Labels(s.live("v1 ConfigMap keep"))[drift.LabelPartOf]
+	partOf := nested.Labels(s.live("v1 ConfigMap keep"))[drift.LabelPartOf]
 	s.create("some-operator", `{apiVersion: v1, kind: ConfigMap, metadata: {name: copied, labels: {`+drift.LabelPartOf+": "+partOf+`}}, data: {a: other}}`)
 	s.commit(map[string]string{"copied.yaml": configMap("copied")})
 	r := s.run()
@@ -111,14 +112,14 @@ func TestFailedAppKeepsItsObjects(t *testing.T) {
 	s.app("second")
 	s.commit(map[string]string{"keep.yaml": configMap("keep"), "first/shared.yaml": configMap("shared"), "second/own.yaml": configMap("own")})
 	s.converge()
-	owner := drift.Labels(s.live("v1 ConfigMap shared"))[drift.LabelPartOf]
+	owner := nested.Labels(s.live("v1 ConfigMap shared"))[drift.LabelPartOf]
 	s.commit(map[string]string{"first/broken.yaml": "{", "second/shared.yaml": existing("v1", "ConfigMap", "shared", "data: {a: c}")})
 	r := s.run()
 	if got := r.of("ConfigMap shared"); got.Action != "alert-only" || !strings.Contains(got.Reason, `first`) {
 		t.Errorf("got %s, %q", got.Action, got.Reason)
 	}
 	live := s.live("v1 ConfigMap shared")
-	if drift.Labels(live)[drift.LabelPartOf] != owner || live["data"].(map[string]any)["a"] != "b" {
+	if nested.Labels(live)[drift.LabelPartOf] != owner || live["data"].(map[string]any)["a"] != "b" {
 		t.Errorf("the object was taken over: %v", live)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/guard"
 )
 
 // guardingBefore is what the guards of deletion must know if the run dies while it
@@ -52,7 +53,7 @@ func (a app) guardingAfter(request Request, entries []drift.Entry) drift.GuardSt
 	case len(left) == 0 || a.descent.why == "":
 		guards.Commits = []drift.AppliedCommit{a.commit}
 	case a.descent.final:
-		guards = guards.Applied(drift.RewrittenSource(a.descent.why), left, entries)
+		guards = guards.Applied(guard.RewrittenSource(a.descent.why), left, entries)
 		guards.Commits = []drift.AppliedCommit{a.commit}
 	}
 	served := request.Capabilities.Served()

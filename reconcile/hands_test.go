@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Objects are named "apps/v1 Deployment web"; a namespaced one stands in the
@@ -245,7 +246,7 @@ func (s *site) value(ref, path string) any {
 }
 
 func valueIn(object map[string]any, path string) any {
-	v, _ := drift.ValueAt(object, drift.Path(strings.Split(path, " ")))
+	v, _ := nested.ValueAt(object, nested.Path(strings.Split(path, " ")))
 	return v
 }
 

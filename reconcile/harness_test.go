@@ -19,6 +19,7 @@ import (
 	"github.com/killick-dev/killick/internal/cluster"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/health"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/render"
 	"github.com/killick-dev/killick/internal/source"
@@ -128,7 +129,7 @@ func (s *site) sweep() {
 				continue
 			}
 			err := s.admin.Delete(ctx, drift.DeleteRequest{App: app, ID: entry.ID, Version: entry.Version,
-				UID: drift.UIDOf(seen.Live), ResourceVersion: drift.ResourceVersionOf(seen.Live)})
+				UID: nested.UIDOf(seen.Live), ResourceVersion: nested.ResourceVersionOf(seen.Live)})
 			if err != nil {
 				s.Logf("sweeping: %v", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -415,7 +416,7 @@ func (s *site) write(h hand) string {
 // settled is what must be the same again of an object: not its versions and
 // owners, what controllers write, and what the server alone decides.
 func settled(live map[string]any) map[string]any {
-	out := drift.CloneMap(live)
+	out := nested.CloneMap(live)
 	delete(out, "status")
 	meta := out["metadata"].(map[string]any)
 	for _, name := range []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"} {

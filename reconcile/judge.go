@@ -7,7 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/killick-dev/killick/internal/decide"
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/redact"
 )
 
 // judge observes all apps at once, compares every object and lets the policies
@@ -74,10 +78,10 @@ func (c court) app(ctx context.Context, a app, seen drift.Seen) app {
 	}
 	a.steps = steps
 	for _, observation := range seen.Objects {
-		a.secrets = append(a.secrets, drift.SecretValues(observation.ID, observation.Live)...)
+		a.secrets = append(a.secrets, redact.SecretValues(observation.ID, observation.Live)...)
 	}
 	for _, observation := range append(slices.Clone(seen.Extras), seen.Labelled...) {
-		a.secrets = append(a.secrets, drift.SecretValues(observation.ID, observation.Live)...)
+		a.secrets = append(a.secrets, redact.SecretValues(observation.ID, observation.Live)...)
 	}
 	a = c.extras(ctx, a, seen)
 	a.problems, a.forgotten = seen.Problems, seen.RebuildIncomplete
@@ -110,7 +114,7 @@ func (c court) object(ctx context.Context, a app, object drift.Object, observati
 // tell everything that was asked; then the differences stand as they were found.
 func (c court) compare(ctx context.Context, a app, object drift.Object, observation drift.Observation) (drift.Change, error) {
 	observation.Sized = a.sized[object.ID]
-	comparison := drift.Comparison{
+	comparison := diff.Comparison{
 		App: a.config, Object: object, Observation: observation,
 		PartOf: a.partOf, Family: c.family, DesiredHash: a.hashes[object.ID], Noise: c.request.Noise,
 		Contested: len(a.contested[object.ID]) > 0,
@@ -121,19 +125,19 @@ func (c court) compare(ctx context.Context, a app, object drift.Object, observat
 	if row, ok := a.state.Rows[object.ID.String()]; ok {
 		comparison.Row = &row
 		comparison.Digest = func() string {
-			digest, err := c.request.Noise.HashLive(c.request.Key, observation.Live)
+			digest, err := diff.HashLive(c.request.Noise, c.request.Key, observation.Live)
 			if err != nil {
 				return "" // equals no recorded one
 			}
 			return digest
 		}
 	}
-	change := drift.Compare(comparison)
+	change := diff.Compare(comparison)
 	if observation.Live == nil {
 		return change, nil
 	}
-	return comparison.Ask(change, drift.Questions{
-		Patch: func(patch []drift.PatchOp) (map[string]any, error) {
+	return comparison.Ask(change, diff.Questions{
+		Patch: func(patch []nested.PatchOp) (map[string]any, error) {
 			return c.Reader.DryPatch(ctx, a.config, change.ID, change.Version, observation.Live, patch)
 		},
 		Create: func() (map[string]any, error) { return c.Reader.DryCreate(ctx, a.config, object) },
@@ -163,7 +167,7 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 			a.gone = append(a.gone, entry)
 			continue
 		}
-		change := drift.CompareExtra(observation, entry, c.family)
+		change := diff.CompareExtra(observation, entry, c.family)
 		if heir := c.heir(a, change); heir != "" {
 			a.gone = append(a.gone, entry) // it carries the other app's label already
 			continue
@@ -182,8 +186,8 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 		if observation.State != drift.Present || skipped(a, observation.ID) {
 			continue
 		}
-		entry := drift.Entry{ID: observation.ID, Version: versionOf(observation.Live), UID: drift.UIDOf(observation.Live)}
-		change := drift.CompareExtra(observation, entry, c.family)
+		entry := drift.Entry{ID: observation.ID, Version: versionOf(observation.Live), UID: nested.UIDOf(observation.Live)}
+		change := diff.CompareExtra(observation, entry, c.family)
 		if !ours(a.partOf, change) {
 			continue // a copy of the label: somebody else's object
 		}
@@ -193,8 +197,8 @@ func (c court) extras(ctx context.Context, a app, seen drift.Seen) app {
 	return a
 }
 
-// ours says that a live object proves by itself that this app applied it: SAFETY
-// P4.
+// ours says that a live object proves by itself that this app applied it:
+// docs/guards.md, P4.
 func ours(partOf string, change drift.Change) bool {
 	own := change.Ownership
 	return own.PartOf == partOf && own.LabelOwned && !own.Controlled
@@ -212,7 +216,7 @@ func (c court) heir(a app, change drift.Change) string {
 
 // takes says that an object of this app, which it does not want any more, is another
 // app's to take over in this run: there it is one line of the report. Where that app is not
-// looked at, or has dropped out, this one says so (SAFETY P7).
+// looked at, or has dropped out, this one says so (docs/guards.md, P7).
 func (c court) takes(a app, change drift.Change) bool {
 	return c.takers[change.ID] && ours(a.partOf, change)
 }
@@ -239,7 +243,7 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 	if asked(step.Change, facts) {
 		step.NotAsked = c.Policies.NotAsked(step.Change.ID.Namespace)
 		if err := a.silenced.among(c.Policies.Speakers(step.Change.ID.Namespace)); err != nil {
-			step.Decision = drift.Decide(step.Change, drift.Verdict{Err: err}, facts)
+			step.Decision = decide.Decide(step.Change, drift.Verdict{Err: err}, facts)
 			return step
 		}
 		input := c.input(a, step)
@@ -257,7 +261,7 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 		case asked(step.Change, facts):
 			verdict = c.Policies.Evaluate(ctx, input)
 			left, bad := pointers(verdict.Reasons[drift.VerbAlertOnlyFields])
-			if step.Change = drift.LeaveToPeople(step.Change, left); bad != nil {
+			if step.Change = decide.LeaveToPeople(step.Change, left); bad != nil {
 				verdict = drift.Verdict{Err: bad}
 			}
 		}
@@ -265,34 +269,34 @@ func (c court) decide(ctx context.Context, a app, object drift.Object, observati
 	if errors.Is(verdict.Err, drift.ErrRunaway) && c.halt != nil {
 		c.halt(verdict.Err)
 	}
-	step.Decision = drift.Decide(step.Change, verdict, facts)
+	step.Decision = decide.Decide(step.Change, verdict, facts)
 	return step
 }
 
 // told is a change without what policy's patterns ignore. Where nothing is to be written,
 // a dry-run that the account may not ask for is no refusal; only a plan goes on to doubt
 // what it could not ask about, since a run has to come to a verdict.
-func (c court) told(change drift.Change, patterns []drift.Path) drift.Change {
-	change = drift.WithoutIgnored(change, patterns)
+func (c court) told(change drift.Change, patterns []nested.Path) drift.Change {
+	change = diff.WithoutIgnored(change, patterns)
 	if c.request.Mode.Acts() {
 		return change
 	}
-	return drift.WithoutDryRun(change, c.request.Mode == Plan)
+	return diff.WithoutDryRun(change, c.request.Mode == Plan)
 }
 
 // asked says whether policy has a say: about every difference, and about objects
 // that are equal and not ours (they may be adopted).
-func asked(change drift.Change, facts drift.Facts) bool {
+func asked(change drift.Change, facts decide.Facts) bool {
 	if change.Type == drift.Unknown || len(facts.Incomplete) > 0 {
 		return false
 	}
 	return change.Type != drift.InSync || !change.Ownership.Tracked
 }
 
-func pointers(reasons []drift.Reason) ([]drift.Path, error) {
-	paths := make([]drift.Path, 0, len(reasons))
+func pointers(reasons []drift.Reason) ([]nested.Path, error) {
+	paths := make([]nested.Path, 0, len(reasons))
 	for _, reason := range reasons {
-		path, err := drift.ParsePointer(reason.Text)
+		path, err := nested.ParsePointer(reason.Text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", reason.Rule, reason.Verb, err)
 		}
@@ -302,9 +306,9 @@ func pointers(reasons []drift.Reason) ([]drift.Path, error) {
 }
 
 // facts are the guards that stand before policy for one object.
-func (c court) facts(a app, step drift.Step) drift.Facts {
+func (c court) facts(a app, step drift.Step) decide.Facts {
 	now := c.Now()
-	facts := drift.Facts{Now: now, Healed24h: len(recent(a.state.Heals[step.Change.ID.String()], now)),
+	facts := decide.Facts{Now: now, Healed24h: len(recent(a.state.Heals[step.Change.ID.String()], now)),
 		Incomplete: slices.Clone(step.Observation.Incomplete)}
 	if applies := a.state.Applies[step.Change.ID.String()]; applies.DesiredHash == a.hashes[step.Change.ID] {
 		facts.Applied24h = len(recent(applies.At, now))
@@ -339,7 +343,7 @@ func (c court) input(a app, step drift.Step) drift.Input {
 	if step.Observation.Live != nil {
 		health = c.Health(step.Observation.Live, now)
 	}
-	return drift.BuildInput(step.Object, step.Observation, step.Change, drift.InputFacts{
+	return decide.InputOf(step.Object, step.Observation, step.Change, decide.InputFacts{
 		Now: now, Cluster: c.request.Cluster.Name, Revision: a.revision, App: a.config,
 		Renderer: a.rendered.Renderer, Health: health, Controls: controls,
 		FirstSeen: a.state.Incidents[key].FirstSeen, Healed24h: len(recent(a.state.Heals[key], now)),
@@ -357,7 +361,7 @@ func recent(times []time.Time, now time.Time) []time.Time {
 	return kept
 }
 
-// incomplete lists why nothing of an app may be pruned (SAFETY P2, as far as it
+// incomplete lists why nothing of an app may be pruned (docs/guards.md, P2, as far as it
 // is known before the first write).
 func (c court) incomplete(a app) []string {
 	var reasons []string

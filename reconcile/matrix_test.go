@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // The matrix: each way in which people and programs write, on each shape that a
@@ -335,7 +336,7 @@ func TestMatrixIsWhole(t *testing.T) {
 
 // edited is a copy of an object with the change made.
 func (c cell) edited(object map[string]any) map[string]any {
-	next := drift.CloneMap(object)
+	next := nested.CloneMap(object)
 	c.edit(next)
 	return next
 }
@@ -540,12 +541,12 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // patch between the copy in the annotation, the manifest and the live object.
 func (s *site) applyOldAgain(ref string, manifest map[string]any) error {
 	live := s.live(ref)
-	manifest = drift.CloneMap(manifest)
+	manifest = nested.CloneMap(manifest)
 	content, err := json.Marshal(manifest)
 	if err != nil {
 		return err
 	}
-	original := []byte(drift.Annotations(live)[lastApplied])
+	original := []byte(nested.Annotations(live)[lastApplied])
 	meta := manifest["metadata"].(map[string]any)
 	meta["annotations"] = map[string]any{lastApplied: string(content)}
 	current, next, err := both(live, manifest)

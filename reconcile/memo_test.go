@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // dryRuns are the tape's questions about objects of one name.
@@ -252,7 +253,7 @@ func TestForgedRowsProveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, row := range state.Rows {
-		row.Version = drift.ResourceVersionOf(s.live("v1 ConfigMap map"))
+		row.Version = nested.ResourceVersionOf(s.live("v1 ConfigMap map"))
 		state.Rows[id] = row
 	}
 	if err := s.admin.SaveState(s.Context(), "shop", state); err != nil {

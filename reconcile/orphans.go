@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -53,7 +54,7 @@ func (r Reconciler) anyLeft(ctx context.Context, request Request, apps []app, na
 		}
 		// One that stays is enough to know.
 		seen := r.Reader.Get(ctx, drift.App{}, entry.ID, entry.Version)
-		if seen.State == drift.Unreadable || seen.State == drift.Present && staysWith(partOf, entry, drift.CompareExtra(seen, entry, family(request))) {
+		if seen.State == drift.Unreadable || seen.State == drift.Present && staysWith(partOf, entry, diff.CompareExtra(seen, entry, family(request))) {
 			return true, nil
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Source gives one commit of a repository of the config; "" names the config's
@@ -29,7 +31,7 @@ type Reader interface {
 	// Get reads one object afresh.
 	Get(ctx context.Context, app drift.App, id drift.ID, version string) drift.Observation
 	// DryPatch answers what a JSON patch would make of the live object.
-	DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error)
+	DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []nested.PatchOp) (map[string]any, error)
 	// DryCreate answers what the object would be if it were created afresh.
 	DryCreate(ctx context.Context, app drift.App, object drift.Object) (map[string]any, error)
 	// Occupied says what foreign objects a Namespace, or a CRD's kind, holds; ""
@@ -41,7 +43,7 @@ type Reader interface {
 type Pods interface {
 	// Using lists the live Pods and ReplicaSets of a namespace, of all when it is "",
 	// that refer to one of the targets. An error means that it is not known.
-	Using(ctx context.Context, app drift.App, namespace string, targets []drift.Target) ([]map[string]any, error)
+	Using(ctx context.Context, app drift.App, namespace string, targets []dependency.Target) ([]map[string]any, error)
 }
 
 // Writer changes the cluster, one object at a time. A write that has begun is

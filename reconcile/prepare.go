@@ -9,14 +9,18 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/killick-dev/killick/internal/dependency"
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/ownership"
+	"github.com/killick-dev/killick/internal/redact"
 )
 
 // appsAtOnce bounds how many apps render or write at the same time.
 const appsAtOnce = 4
 
 // prepare fetches and renders every app of the config, also those that --app
-// leaves out: pruning needs to know what every app wants (SAFETY P7). An app
+// leaves out: pruning needs to know what every app wants (docs/guards.md, P7). An app
 // that fails drops out; the others go on.
 //
 // A custom resource may stand in one app and its CRD in another that this very
@@ -69,7 +73,7 @@ func definedKinds(apps []app, served drift.Capabilities) map[drift.Kind]drift.Ki
 	coming := map[drift.Kind]drift.KindInfo{}
 	for _, a := range apps {
 		for _, object := range a.objects {
-			kinds, namespaced, _ := drift.CRDOf(object.Manifest)
+			kinds, namespaced, _ := dependency.CRDOf(object.Manifest)
 			for _, kind := range kinds {
 				if _, known := served.Kinds[kind]; !known {
 					coming[kind] = drift.KindInfo{Namespaced: namespaced}
@@ -122,19 +126,19 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 				Hint: "an app cannot manage what Killick itself runs on; rename or remove the object",
 				Err:  fmt.Errorf("%s is %s", object.ID.Short(), reason)})
 		}
-		hash, err := drift.HashManifest(request.Key, labelled.Determined().Manifest)
+		hash, err := diff.HashManifest(request.Key, diff.WithoutNondeterministic(labelled).Manifest)
 		if err != nil {
 			return a.fail("render", err)
 		}
 		a.hashes[object.ID] = hash
-		if mark := drift.KeepMark(labelled.Manifest); mark != "" {
+		if mark := ownership.KeepMark(labelled.Manifest); mark != "" {
 			a.keeps[object.ID] = mark
 		}
-		if scaler, ok := drift.ScalerOf(object.ID, labelled.Manifest); ok {
+		if scaler, ok := diff.ScalerOf(object.ID, labelled.Manifest); ok {
 			a.scalers = append(a.scalers, scaler)
 		}
 		a.objects = append(a.objects, labelled)
-		a.secrets = append(a.secrets, drift.SecretValues(object.ID, object.Manifest)...)
+		a.secrets = append(a.secrets, redact.SecretValues(object.ID, object.Manifest)...)
 	}
 	a.secrets = append(a.secrets, a.rendered.Secrets...)
 	a.rendered.Objects, a.rendered.Secrets = nil, nil // from here on there are the labelled ones

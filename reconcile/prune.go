@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/killick-dev/killick/internal/dependency"
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/guard"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // prune deletes what was granted, last of all and only when everything before went well
-// and nothing could still need it (SAFETY P2). Each object is read afresh and passes the
+// and nothing could still need it (docs/guards.md, P2). Each object is read afresh and passes the
 // rules again.
 func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a app) app {
 	if why := unready(a); why != "" {
@@ -35,7 +39,7 @@ func (r Reconciler) prune(ctx context.Context, request Request, apps []app, a ap
 		}
 	}
 	court := court{Reconciler: r, request: request, family: family(request)}
-	for _, step := range drift.DeletionOrder(steps) {
+	for _, step := range dependency.DeletionOrder(steps) {
 		i := at[step.Change.ID]
 		switch used := use.of(step.Change.ID); {
 		case ctx.Err() != nil:
@@ -95,16 +99,16 @@ func withheld(step drift.Step, reason string) drift.Result {
 
 // delete reads one candidate afresh and deletes it; again when its controller
 // reports meanwhile, and nothing else has changed.
-func (c court) delete(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step) drift.Result {
+func (c court) delete(ctx context.Context, a app, facts guard.PruneFacts, step drift.Step) drift.Result {
 	look := func() drift.Observation { return c.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version) }
 	seen := look()
 	result := c.deleteSeen(ctx, a, facts, step, seen)
-	for _, pause := range drift.Pauses() {
+	for _, pause := range diff.Pauses() {
 		if !errors.Is(result.Err, drift.ErrConflict) || !rest(ctx, pause) {
 			break
 		}
 		now := look()
-		if now.State == drift.Present && !drift.SameButStatus(now.Live, seen.Live) {
+		if now.State == drift.Present && !diff.SameButStatus(now.Live, seen.Live) {
 			break
 		}
 		result = c.deleteSeen(ctx, a, facts, step, now)
@@ -115,15 +119,15 @@ func (c court) delete(ctx context.Context, a app, facts drift.PruneFacts, step d
 // again judges a step anew by a fresh look at its object: policy, where more than its
 // status has changed, and every guard that reads the live object. What a guard
 // withholds as a set until a person accepts it is bound to the object's UID.
-func (c court) again(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Step {
+func (c court) again(ctx context.Context, a app, facts guard.PruneFacts, step drift.Step, fresh drift.Observation) drift.Step {
 	judged := step
 	switch {
 	case step.Change.Type != drift.Extra:
 		step = c.object(ctx, a, step.Object, fresh)
-	case drift.SameButStatus(fresh.Live, step.Observation.Live):
+	case diff.SameButStatus(fresh.Live, step.Observation.Live):
 		step.Observation.Live = fresh.Live
 	default:
-		step = c.decide(ctx, a, drift.Object{}, fresh, drift.CompareExtra(fresh, entryOf(a.inventory, step.Change.ID), c.family))
+		step = c.decide(ctx, a, drift.Object{}, fresh, diff.CompareExtra(fresh, entryOf(a.inventory, step.Change.ID), c.family))
 	}
 	step = refuse(facts, step)
 	if deletes(step) && (!deletes(judged) || step.Change.UID != judged.Change.UID) {
@@ -134,7 +138,7 @@ func (c court) again(ctx context.Context, a app, facts drift.PruneFacts, step dr
 }
 
 // deleteSeen deletes exactly what was read, if the rules allow that.
-func (c court) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, step drift.Step, fresh drift.Observation) drift.Result {
+func (c court) deleteSeen(ctx context.Context, a app, facts guard.PruneFacts, step drift.Step, fresh drift.Observation) drift.Result {
 	switch fresh.State {
 	case drift.Absent:
 		return drift.Result{Step: step, Outcome: drift.Pruned}
@@ -146,7 +150,7 @@ func (c court) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, st
 	}
 	err := c.Writer.Delete(ctx, drift.DeleteRequest{
 		App: a.config, ID: step.Change.ID, Version: step.Change.Version,
-		UID: drift.UIDOf(fresh.Live), ResourceVersion: drift.ResourceVersionOf(fresh.Live),
+		UID: nested.UIDOf(fresh.Live), ResourceVersion: nested.ResourceVersionOf(fresh.Live),
 	})
 	if err != nil {
 		return drift.Result{Step: step, Outcome: drift.Failed, Err: err}
@@ -154,7 +158,7 @@ func (c court) deleteSeen(ctx context.Context, a app, facts drift.PruneFacts, st
 	result := drift.Result{Step: step, Outcome: drift.Pruned}
 	// An accepted deletion is no confirmed one: a finalizer may hold the object.
 	now := c.Reader.Get(ctx, a.config, step.Change.ID, step.Change.Version)
-	if now.State == drift.Unreadable || now.State == drift.Present && drift.UIDOf(now.Live) == drift.UIDOf(fresh.Live) {
+	if now.State == drift.Unreadable || now.State == drift.Present && nested.UIDOf(now.Live) == nested.UIDOf(fresh.Live) {
 		result.After = fresh.Live
 	}
 	return result

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -72,7 +73,7 @@ var refusals = []pruneCase{
 	{why: "P4: a controller owns it", rule: "P4", code: reconcile.ExitDrift,
 		do: func(s *site) {
 			s.merge("example-operator", gone, `{metadata: {ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: keep, controller: true, uid: `+
-				drift.UIDOf(s.live("v1 ConfigMap keep"))+`}]}}`)
+				nested.UIDOf(s.live("v1 ConfigMap keep"))+`}]}}`)
 		}},
 	{why: "P5: another ref", rule: "P5", code: reconcile.ExitDrift, twice: true,
 		do: func(s *site) {
@@ -180,7 +181,7 @@ func TestPruneRefusals(t *testing.T) {
 					t.Errorf("exit code %d, want %d\n%s", r.code, test.code, r.details())
 				}
 				live := s.live(ref)
-				if test.rule != "P1" && drift.UIDOf(live) != drift.UIDOf(before) {
+				if test.rule != "P1" && nested.UIDOf(live) != nested.UIDOf(before) {
 					t.Error("the object is another one now")
 				}
 				if _, doomed := live["metadata"].(map[string]any)["deletionTimestamp"]; doomed {
@@ -280,11 +281,11 @@ func TestHandOver(t *testing.T) {
 	s.app("other")
 	s.commit(map[string]string{"a.yaml": configMap("a"), "keep.yaml": configMap("keep"), "other/b.yaml": configMap("b")})
 	s.converge()
-	uid := drift.UIDOf(s.live("v1 ConfigMap a"))
+	uid := nested.UIDOf(s.live("v1 ConfigMap a"))
 	s.commit(map[string]string{"a.yaml": deleted, "other/a.yaml": configMap("a")})
 	for i := range 3 {
 		r := s.run()
-		if got := drift.UIDOf(s.live("v1 ConfigMap a")); got != uid {
+		if got := nested.UIDOf(s.live("v1 ConfigMap a")); got != uid {
 			t.Fatalf("run %d: the object was made again", i)
 		}
 		if r.code != reconcile.ExitOK && i > 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -89,7 +90,7 @@ func (s *site) settled() {
 				return err
 			}
 			for _, entry := range inventory.Entries {
-				now[entry.ID.String()] = drift.ResourceVersionOf(s.admin.Get(s.Context(), app, entry.ID, entry.Version).Live)
+				now[entry.ID.String()] = nested.ResourceVersionOf(s.admin.Get(s.Context(), app, entry.ID, entry.Version).Live)
 			}
 		}
 		if !maps.Equal(last, now) {
@@ -115,7 +116,7 @@ func (s *site) states() map[string]any {
 		for _, entry := range inventory.Entries {
 			seen := s.admin.Get(s.Context(), app, entry.ID, entry.Version)
 			meta, _ := seen.Live["metadata"].(map[string]any)
-			states[entry.ID.String()] = drift.ResourceVersionOf(seen.Live)
+			states[entry.ID.String()] = nested.ResourceVersionOf(seen.Live)
 			if _, has := seen.Live["status"]; has {
 				states[entry.ID.String()] = []any{entry.UID, meta["generation"]}
 			}

@@ -11,7 +11,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/ownership"
+	"github.com/killick-dev/killick/internal/redact"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // Recall looks at the cluster with nothing but what earlier runs wrote down:
@@ -83,7 +88,7 @@ func (r Reconciler) recall(ctx context.Context, request Request, record drift.Re
 			}
 		}
 		for _, seen := range seen[i].Objects {
-			now.secrets = append(now.secrets, drift.SecretValues(seen.ID, seen.Live)...)
+			now.secrets = append(now.secrets, redact.SecretValues(seen.ID, seen.Live)...)
 		}
 		now.report = a.report(results, open, now.state, r.Now())
 		found = append(found, now)
@@ -184,7 +189,7 @@ func (r Reconciler) remind(ctx context.Context, request Request, last drift.Repo
 // newcomer says that an object nobody wrote down is the app's own; a copy of the
 // label makes none.
 func (a recalled) newcomer(seen drift.Observation) bool {
-	return ours(a.want.PartOf, drift.CompareExtra(seen, drift.Entry{ID: seen.ID}, nil))
+	return ours(a.want.PartOf, diff.CompareExtra(seen, drift.Entry{ID: seen.ID}, nil))
 }
 
 // compare says of every object whether it is as it is remembered. Of what was not in
@@ -209,10 +214,10 @@ func (a recalled) compare(seen drift.Seen, record drift.Record) (results []drift
 func (a recalled) change(i int, seen drift.Observation, since time.Time) drift.Change {
 	object, row := a.want.Objects[i], a.want.Row(i)
 	change := drift.Change{ID: object.ID, Version: object.Version, Cause: drift.CauseLive}
-	change.UID, change.ResourceVersion = drift.UIDOf(seen.Live), drift.ResourceVersionOf(seen.Live)
+	change.UID, change.ResourceVersion = nested.UIDOf(seen.Live), nested.ResourceVersionOf(seen.Live)
 	switch {
 	case seen.Prediction == drift.ByMemo:
-		return drift.Compare(drift.Comparison{App: a.want.App, Object: object, Observation: seen, PartOf: a.want.PartOf})
+		return diff.Compare(diff.Comparison{App: a.want.App, Object: object, Observation: seen, PartOf: a.want.PartOf})
 	case seen.State == drift.Absent && row.Gone:
 		change.Type, change.Cause = drift.InSync, drift.CauseNone
 	case seen.State == drift.Unreadable:
@@ -222,7 +227,7 @@ func (a recalled) change(i int, seen drift.Observation, since time.Time) drift.C
 	case seen.State == drift.Absent:
 		change.Type = drift.Missing
 		change.Findings = []string{"was in sync before and is gone"}
-	case drift.UIDOf(seen.Live) != row.UID:
+	case nested.UIDOf(seen.Live) != row.UID:
 		change.Type = drift.Modified
 		change.Findings = []string{"was deleted and created again since it was last in sync"}
 	default:
@@ -235,7 +240,7 @@ func (a recalled) change(i int, seen drift.Observation, since time.Time) drift.C
 // written says who wrote an object since a moment, as far as the object tells.
 func written(live map[string]any, since time.Time) string {
 	var names []string
-	for _, by := range drift.Writers(live, since) {
+	for _, by := range ownership.Writers(live, since) {
 		names = append(names, fmt.Sprintf("%s (%s)", by.Manager, by.Time.UTC().Format(time.RFC3339)))
 	}
 	if len(names) == 0 {
@@ -248,9 +253,9 @@ func written(live map[string]any, since time.Time) string {
 // report is the app's part: what was remembered of its source, and what was seen
 // of its objects now. open are the objects that are left out.
 func (a recalled) report(results []drift.Result, open int, state drift.AppState, now time.Time) drift.ReportApp {
-	report := drift.ReportOfApp(drift.AppOutcome{
+	report := summary.AppOf(summary.AppOutcome{
 		App: a.want.App, Skipped: a.last.Counts.Skipped + open,
-		Results: results, Health: drift.WorstHealth(results), State: state, Now: now,
+		Results: results, Health: summary.WorstHealth(results), State: state, Now: now,
 	})
 	report.Renderer, report.Revision, report.Warnings = a.last.Renderer, a.last.Revision, slices.Clone(a.last.Warnings)
 	if applied := a.state.LastApplied; applied.Commit != "" && applied.Commit != report.Revision.Commit {

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // supersetOf is the inventory before the first write: everything it held, what
@@ -112,7 +114,7 @@ func (r Reconciler) confirm(ctx context.Context, request Request, a app) app {
 // finished is what the inventory keeps of a Job with a TTL, so that it does not run
 // again once it is gone.
 func (a app) finished(result drift.Result) string {
-	if !drift.Expires(result.Step.Object) {
+	if !diff.Expires(result.Step.Object) {
 		return ""
 	}
 	return a.hashes[result.Step.Change.ID]
@@ -202,7 +204,7 @@ func firstSeen(incidents map[string]drift.Incident, key string, now time.Time) d
 // row that proves something.
 func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool) {
 	step := result.Step
-	if step.Change.Held() || step.Change.Untried {
+	if diff.Held(step.Change) || step.Change.Untried {
 		return drift.Row{}, false
 	}
 	inSync := step.Change.Type == drift.InSync && step.Change.Ownership.Tracked && result.After == nil
@@ -225,7 +227,7 @@ func confirmedRow(request Request, a app, result drift.Result) (drift.Row, bool)
 		return drift.Row{}, false
 	}
 	row.DesiredHash = a.hashes[step.Change.ID]
-	if slices.ContainsFunc(left, drift.IsReplicas) {
+	if slices.ContainsFunc(left, diff.IsReplicas) {
 		row.Replicas = a.state.Rows[step.Change.ID.String()].Replicas // somebody scaled it
 	}
 	change := step.Change
@@ -247,8 +249,8 @@ func named(request Request, row drift.Row, result drift.Result) drift.Row {
 	if result.After == nil {
 		return row
 	}
-	object := request.Noise.LeaveAlone(result.Step.Object.Unpack(), result.After)
-	written, err := request.Noise.RowOf(request.Key, object.Manifest, result.After)
+	object := diff.KeepNondeterministic(request.Noise, result.Step.Object.Unpack(), result.After)
+	written, err := diff.RowOf(request.Noise, request.Key, object.Manifest, result.After)
 	if err == nil {
 		row.Named = row.Named.With(written.Named)
 	}
@@ -280,8 +282,8 @@ func allAdded(fields []drift.FieldChange) bool {
 // rowOf is what a row keeps of an object, with the empty lists that Git dropped and policy
 // ignores: they are told again when it does not any more.
 func rowOf(request Request, step drift.Step, live map[string]any) (drift.Row, error) {
-	object := request.Noise.LeaveAlone(step.Object.Unpack(), live)
-	row, err := request.Noise.RowOf(request.Key, object.Manifest, live)
+	object := diff.KeepNondeterministic(request.Noise, step.Object.Unpack(), live)
+	row, err := diff.RowOf(request.Noise, request.Key, object.Manifest, live)
 	for _, field := range step.Change.Ignored {
 		if isLeftover(field) {
 			row.EmptyLists = append(row.EmptyLists, field.Path)
@@ -296,10 +298,10 @@ func isLeftover(field drift.FieldChange) bool { return field.Leftover }
 // else the next run asks.
 func stored(request Request, a app, result drift.Result) drift.Change {
 	object := result.Step.Object
-	if !drift.Proved(object, result.After) {
+	if !diff.Proved(object, result.After) {
 		return drift.Change{}
 	}
-	return drift.Compare(drift.Comparison{
+	return diff.Compare(diff.Comparison{
 		App: a.config, Object: object, PartOf: a.partOf, Family: family(request), Noise: request.Noise,
 		Observation: drift.Observation{ID: object.ID, State: drift.Present, Live: result.After,
 			Predicted: result.After, Prediction: drift.ByProof, Autoscaled: result.Step.Observation.Autoscaled},
@@ -312,7 +314,7 @@ func renewed(row drift.Row, live map[string]any, health drift.Health) drift.Row 
 	if live == nil {
 		return row
 	}
-	row.Version = drift.ResourceVersionOf(live)
+	row.Version = nested.ResourceVersionOf(live)
 	return row.WithHealth(health)
 }
 

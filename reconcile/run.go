@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -124,7 +125,7 @@ type app struct {
 	objects   []drift.Object
 	hashes    map[drift.ID]string
 	keeps     map[drift.ID]string // which mark in the manifest forbids deleting
-	scalers   []drift.Scaler
+	scalers   []diff.Scaler
 	inventory drift.Inventory
 	state     drift.AppState
 	guards    drift.GuardState // what both copies of it say
@@ -145,9 +146,9 @@ type app struct {
 	sized      map[drift.ID]bool     // resources are to be a vertical autoscaler's
 	silenced   silenced              // areas that are not asked any more
 	// guard
-	empty      bool                // the render is empty, and not accepted (SAFETY P3)
-	reappeared map[drift.ID]string // extras that left because of the cluster (SAFETY P2)
-	descent    descent             // from the last applied commit (SAFETY P5)
+	empty      bool                // the render is empty, and not accepted (docs/guards.md, P3)
+	reappeared map[drift.ID]string // extras that left because of the cluster (docs/guards.md, P2)
+	descent    descent             // from the last applied commit (docs/guards.md, P5)
 	withheld   []drift.Withheld
 	// act
 	deleting time.Time // when the run began to delete; zero when it deletes nothing

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -23,7 +24,7 @@ func scaledBy(apps []app) map[drift.ID]bool {
 // sizedBy are the objects whose resources are handed to vertical autoscalers that do not
 // know yet what to give: one that recommends gives it to every new pod.
 func sizedBy(apps []app, seen []drift.Seen) map[drift.ID]bool {
-	pending := map[drift.ID]drift.Scaler{}
+	pending := map[drift.ID]diff.Scaler{}
 	for _, a := range apps {
 		for _, scaler := range a.scalers {
 			if scaler.Vertical {

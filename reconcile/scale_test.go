@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // scaledWeb is a workload of one container; replicas and resources are parts of its
@@ -33,7 +33,7 @@ func (s *site) numbers(ref string) (stop func() []any) {
 	s.Helper()
 	where, id := s.resource(ref)
 	ctx, cancel := context.WithCancel(s.Context())
-	watch, err := where.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + id.Name, ResourceVersion: drift.ResourceVersionOf(s.live(ref))})
+	watch, err := where.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + id.Name, ResourceVersion: nested.ResourceVersionOf(s.live(ref))})
 	if err != nil {
 		s.Fatal(err)
 	}

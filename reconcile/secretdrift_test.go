@@ -80,7 +80,7 @@ func TestSecretDrift(t *testing.T) {
 	s.quiet("then all is as Git says")
 }
 
-// TestIgnoredFieldsByOwner is DESIGN §5's rule for ignored fields in a write: one
+// TestIgnoredFieldsByOwner is docs/drift.md's rule for ignored fields in a write: one
 // that we own carries its live value, one that we do not own is left out, of a
 // missing object all is Git's, and inside an atomic value the live part is kept.
 func TestIgnoredFieldsByOwner(t *testing.T) {

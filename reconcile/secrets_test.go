@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/internal/report"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -188,7 +189,7 @@ alert_only contains sprintf("a policy that quotes what it sees: %v %v %v", [inpu
 func (r result) outputs() map[string]string {
 	r.Helper()
 	out := map[string]string{}
-	clean := drift.Redactor{}.WithValues(r.Secrets...).Report(r.Report)
+	clean := redact.Redactor{}.WithValues(r.Secrets...).Report(r.Report)
 	for _, format := range report.Formats() {
 		var b bytes.Buffer
 		if err := report.Write(&b, clean, report.Options{Format: format, Width: 1000}); err != nil {

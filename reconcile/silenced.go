@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/killick-dev/killick/internal/decide"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -116,7 +117,7 @@ func (s silenced) agrees(step drift.Step, speakers []string) bool {
 
 // decided says whether policy had a say in a step.
 func decided(step drift.Step) bool {
-	return asked(step.Change, drift.Facts{Incomplete: step.Observation.Incomplete})
+	return asked(step.Change, decide.Facts{Incomplete: step.Observation.Incomplete})
 }
 
 // cuts are the areas that were cut off while objects are judged several at once, by

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // TestAutoscalerOwnsReplicas: Git's number is where the Deployment starts, and
@@ -216,7 +217,7 @@ func TestOnesOwnNoise(t *testing.T) {
 	edit()
 	s.plan().expect("by the built-in table", "ConfigMap plain: modified/live heal planned", "ConfigMap settings: modified/live heal planned")
 	s.noise = drift.Noise{Managers: []drift.ClassRule{{Pattern: "acme-*", Class: drift.ClassDeployer}},
-		Quiet: []drift.Path{{"metadata", "annotations", "acme.io/stamp"}}}
+		Quiet: []nested.Path{{"metadata", "annotations", "acme.io/stamp"}}}
 	s.quiet("by the table of one's own")
 	if got := s.value(settingsRef, "data theirs"); got != "x" {
 		t.Errorf("a deployer's field is %v", got)

@@ -6,14 +6,16 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
-// usage is what may be pruned of one app, with whatever may use it: SAFETY P2.
+// usage is what may be pruned of one app, with whatever may use it: docs/guards.md, P2.
 type usage struct {
-	targets []drift.Target
-	users   []drift.User
-	used    map[drift.ID]drift.Use
+	targets []dependency.Target
+	users   []dependency.User
+	used    map[drift.ID]dependency.Use
 }
 
 // of is why an object must be kept, "" when nothing could still need it.
@@ -21,8 +23,8 @@ func (u usage) of(id drift.ID) string { return u.used[id].Reason }
 
 // after is the usage when one user has become something else: what was to leave and did
 // not, or not yet, uses all it names again.
-func (u usage) after(user drift.User) usage {
-	if user.Fate == drift.Leaves {
+func (u usage) after(user dependency.User) usage {
+	if user.Fate == dependency.Leaves {
 		return u
 	}
 	u.users = slices.Clone(u.users)
@@ -31,7 +33,7 @@ func (u usage) after(user drift.User) usage {
 			u.users[i] = user
 		}
 	}
-	u.used = drift.Used(u.targets, u.users)
+	u.used = dependency.Used(u.targets, u.users)
 	return u
 }
 
@@ -78,11 +80,11 @@ func (u usage) passing(apps []app, a app) bool {
 	}
 	controller := map[string]string{}
 	for _, user := range u.users {
-		controller[drift.UIDOf(user.Live)] = drift.ControllerOf(user.Live).UID
+		controller[nested.UIDOf(user.Live)] = dependency.ControllerOf(user.Live).UID
 	}
 	for _, use := range u.used {
 		for _, user := range u.users {
-			maker := drift.ControllerOf(user.Live).UID
+			maker := dependency.ControllerOf(user.Live).UID
 			if user.ID == use.By && maker != "" && (done[maker] || done[controller[maker]]) {
 				return true
 			}
@@ -98,7 +100,7 @@ func (r Reconciler) usage(ctx context.Context, apps []app, a app, results []drif
 	var u usage
 	for _, result := range results {
 		if result.Outcome == drift.Planned && result.Step.Decision.Action == drift.Prune {
-			u.targets = append(u.targets, drift.TargetOf(result.Step.Change.ID, result.Step.Observation.Live))
+			u.targets = append(u.targets, dependency.TargetOf(result.Step.Change.ID, result.Step.Observation.Live))
 		}
 	}
 	if len(u.targets) == 0 {
@@ -115,22 +117,22 @@ func (r Reconciler) usage(ctx context.Context, apps []app, a app, results []drif
 		}
 	}
 	u.users = append(u.users, r.podsUsing(ctx, a.config, u)...)
-	u.used = drift.Used(u.targets, u.users)
+	u.used = dependency.Used(u.targets, u.users)
 	return u
 }
 
 // usersIn are the objects of another app. Those that this run writes later, or at the
 // same time, use what they use now. Of an app that this run does not look at, those are
 // read that name a target in Git.
-func (r Reconciler) usersIn(ctx context.Context, apps []app, a, other app, targets []drift.Target) []drift.User {
+func (r Reconciler) usersIn(ctx context.Context, apps []app, a, other app, targets []dependency.Target) []dependency.User {
 	results := other.results
 	if results == nil {
 		results = planned(other)
 	}
 	if !other.selected {
 		for _, object := range other.objects {
-			references := drift.ReferencesOf(object.Unpack().Manifest)
-			if slices.ContainsFunc(targets, func(t drift.Target) bool { return references.To(t) != "" }) {
+			references := dependency.ReferencesOf(object.Unpack().Manifest)
+			if slices.ContainsFunc(targets, func(t dependency.Target) bool { return references.To(t) != "" }) {
 				seen := r.Reader.Get(ctx, other.config, object.ID, object.Version)
 				change := drift.Change{ID: object.ID, Version: object.Version, Err: seen.Err}
 				results = append(results, drift.Result{Step: drift.Step{Object: object, Observation: seen, Change: change}})
@@ -138,15 +140,15 @@ func (r Reconciler) usersIn(ctx context.Context, apps []app, a, other app, targe
 		}
 	}
 	first := precedes(apps, other, a)
-	var users []drift.User
+	var users []dependency.User
 	for _, result := range results {
 		user := r.userOf(ctx, other, result, false)
 		user.Wanted = false // it holds up its own app only
 		switch {
-		case user.Fate == drift.Leaves && result.Outcome != drift.Pruned:
-			user.Fate = drift.Stays // whether it really goes is its app's to say
-		case user.Fate == drift.Changes && !first:
-			user.Fate = drift.Due
+		case user.Fate == dependency.Leaves && result.Outcome != drift.Pruned:
+			user.Fate = dependency.Stays // whether it really goes is its app's to say
+		case user.Fate == dependency.Changes && !first:
+			user.Fate = dependency.Due
 		}
 		if matters(user) {
 			users = append(users, user)
@@ -157,9 +159,9 @@ func (r Reconciler) usersIn(ctx context.Context, apps []app, a, other app, targe
 
 // matters says that an object may hold up anything: most are Current and stay as they
 // are, and their references need not be read.
-func matters(user drift.User) bool {
+func matters(user dependency.User) bool {
 	settled := user.Status == drift.HealthCurrent || user.Status == ""
-	return !settled || user.Fate != drift.Stays || user.Applied != nil || user.Err != nil
+	return !settled || user.Fate != dependency.Stays || user.Applied != nil || user.Err != nil
 }
 
 // precedes says that all writes of one app end before those of another one begin.
@@ -182,10 +184,10 @@ var errUnread = errors.New("it was not answered for")
 
 // userOf is one object as a user. What the memo alone tells about, and is not Current,
 // is read; so is, with fresh, whatever was not Current when it was last seen.
-func (r Reconciler) userOf(ctx context.Context, a app, result drift.Result, fresh bool) drift.User {
+func (r Reconciler) userOf(ctx context.Context, a app, result drift.Result, fresh bool) dependency.User {
 	result = r.withHealth([]drift.Result{result}, r.Now())[0]
 	step := result.Step
-	user := drift.User{ID: step.Change.ID, Live: step.Observation.Live, Wanted: step.Change.Type != drift.Extra, Status: result.Health.Status}
+	user := dependency.User{ID: step.Change.ID, Live: step.Observation.Live, Wanted: step.Change.Type != drift.Extra, Status: result.Health.Status}
 	if step.Change.Type != drift.InSync || len(step.Change.Ignored) > 0 {
 		user.Applied = step.Object.Unpack().Manifest // else it says what the live object says
 	}
@@ -197,10 +199,10 @@ func (r Reconciler) userOf(ctx context.Context, a app, result drift.Result, fres
 		user.Status = drift.HealthTerminating
 		return user
 	case result.Outcome == drift.Pruned, result.Outcome == drift.Planned && step.Decision.Action == drift.Prune:
-		user.Fate = drift.Leaves
+		user.Fate = dependency.Leaves
 		return user
 	case result.Outcome == drift.Planned:
-		user.Fate = drift.Changes
+		user.Fate = dependency.Changes
 		return user
 	case step.Observation.State == drift.Unreadable:
 		user.Status, user.Err = drift.HealthUnknown, cmp.Or(step.Change.Err, step.Observation.Err, errUnread)
@@ -222,21 +224,21 @@ func (r Reconciler) userOf(ctx context.Context, a app, result drift.Result, fres
 
 // podsUsing are the Pods and ReplicaSets that refer to a target, with what made them: it
 // tells whether they are of an older revision.
-func (r Reconciler) podsUsing(ctx context.Context, config drift.App, u usage) []drift.User {
+func (r Reconciler) podsUsing(ctx context.Context, config drift.App, u usage) []dependency.User {
 	known := map[string]bool{}
 	for _, user := range u.users {
-		known[drift.UIDOf(user.Live)] = true
+		known[nested.UIDOf(user.Live)] = true
 	}
-	var users []drift.User
+	var users []dependency.User
 	for _, namespace := range podNamespaces(u.targets) {
 		found, err := r.Pods.Using(ctx, config, namespace, u.targets)
 		if err != nil {
-			users = append(users, drift.User{ID: drift.ID{Kind: "Pod", Namespace: namespace}, Err: err})
+			users = append(users, dependency.User{ID: drift.ID{Kind: "Pod", Namespace: namespace}, Err: err})
 			continue
 		}
 		for _, live := range found {
-			if !known[drift.UIDOf(live)] {
-				known[drift.UIDOf(live)] = true
+			if !known[nested.UIDOf(live)] {
+				known[nested.UIDOf(live)] = true
 				users = append(users, r.liveUser(live))
 			}
 		}
@@ -246,7 +248,7 @@ func (r Reconciler) podsUsing(ctx context.Context, config drift.App, u usage) []
 	}
 	unread := map[string]error{}
 	for i := 0; i < len(users); i++ { // controllers join at the end
-		maker := drift.ControllerOf(users[i].Live)
+		maker := dependency.ControllerOf(users[i].Live)
 		if !maker.MakesPods() || known[maker.UID] {
 			users[i].Err = cmp.Or(users[i].Err, unread[maker.UID])
 			continue
@@ -255,7 +257,7 @@ func (r Reconciler) podsUsing(ctx context.Context, config drift.App, u usage) []
 		switch seen := r.Reader.Get(ctx, config, maker.ID, maker.Version); {
 		case seen.State == drift.Unreadable:
 			users[i].Err, unread[maker.UID] = seen.Err, seen.Err
-		case seen.State == drift.Present && drift.UIDOf(seen.Live) == maker.UID:
+		case seen.State == drift.Present && nested.UIDOf(seen.Live) == maker.UID:
 			users = append(users, r.liveUser(seen.Live))
 		}
 	}
@@ -263,13 +265,13 @@ func (r Reconciler) podsUsing(ctx context.Context, config drift.App, u usage) []
 }
 
 // liveUser is an object that no app of this run speaks of.
-func (r Reconciler) liveUser(live map[string]any) drift.User {
-	return drift.User{ID: drift.IDOf(live), Live: live, Status: r.Health(live, r.Now()).Status}
+func (r Reconciler) liveUser(live map[string]any) dependency.User {
+	return dependency.User{ID: drift.IDOf(live), Live: live, Status: r.Health(live, r.Now()).Status}
 }
 
 // podNamespaces are the namespaces whose Pods could use a target; "", which is all, comes
 // first.
-func podNamespaces(targets []drift.Target) []string {
+func podNamespaces(targets []dependency.Target) []string {
 	var namespaces []string
 	for _, target := range targets {
 		namespaces = append(namespaces, target.PodNamespaces()...)

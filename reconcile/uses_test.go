@@ -211,7 +211,7 @@ func (s *site) account(name, rules string) {
 }
 
 // TestUses: what is pruned is what nothing could still need that is not as Git wants it,
-// and the plan says so already (SAFETY P2).
+// and the plan says so already (docs/guards.md, P2).
 func TestUses(t *testing.T) {
 	t.Parallel()
 	for _, test := range useCases {

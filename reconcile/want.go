@@ -3,6 +3,7 @@ package reconcile
 import (
 	"slices"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -39,7 +40,7 @@ func (r Request) packed(a app) ([]drift.Object, error) {
 	}
 	objects := slices.Clone(a.objects)
 	for i, object := range objects {
-		if !r.row(a, object.ID).Proof || drift.StageOf(object.ID) == drift.StageCRDs {
+		if !r.row(a, object.ID).Proof || dependency.StageOf(object.ID) == dependency.StageCRDs {
 			continue
 		}
 		var err error
@@ -62,7 +63,7 @@ func (r Request) basis() string { return r.Version + " " + r.Noise.Fingerprint()
 
 // visible is the part of the inventory that a run may look at. Secrets of an app
 // that skips them, and what the render leaves out on purpose (Helm hooks), stay in the inventory and outside the plan: they are neither
-// read nor candidates for anything (SAFETY P2).
+// read nor candidates for anything (docs/guards.md, P2).
 func visible(a app) drift.Inventory {
 	inventory := a.inventory
 	inventory.Entries = slices.DeleteFunc(slices.Clone(inventory.Entries), func(e drift.Entry) bool { return skipped(a, e.ID) })

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/internal/report"
 	"github.com/killick-dev/killick/internal/testenv/slack"
 	"github.com/killick-dev/killick/notify"
@@ -233,7 +234,7 @@ func canaryReport(hide func(token, pass, pin string) any) drift.Report {
 func TestCanaryInViews(t *testing.T) {
 	secret := map[string]any{"data": map[string]any{"token": encoded64(canaryToken), "DB_PIN": encoded64(canaryPin)},
 		"stringData": map[string]any{"password": canaryPass}}
-	redactor := drift.Redactor{}.WithValues(drift.SecretValues(drift.ID{Kind: "Secret", Namespace: "shop", Name: "login"}, secret)...)
+	redactor := redact.Redactor{}.WithValues(redact.SecretValues(drift.ID{Kind: "Secret", Namespace: "shop", Name: "login"}, secret)...)
 	for name, hide := range hidings(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -30,7 +30,7 @@ func TestPanicsAreErrors(t *testing.T) {
 		t.Fatalf("released %t, error %v, want exit code 4", released, err)
 	}
 	var out bytes.Buffer
-	printError(&out, ended.cause, drift.Redactor{})
+	printError(&out, ended.cause, redact.Redactor{})
 	if !strings.Contains(out.String(), "killick.TestPanicsAreErrors.func") || !strings.Contains(out.String(), "hint: this is a bug") || strings.Contains(out.String(), "CANARY") {
 		t.Errorf("told as %q", out.String())
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
+	"github.com/killick-dev/killick/internal/summary"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -47,7 +49,7 @@ deployments.v1.apps or Certificate.cert-manager.io.`,
 
 func (s *session) explain(ctx context.Context, kind, name string) error {
 	s.chosen = choice{kind: kind, name: name, namespace: s.settings.Namespace}
-	_, err := s.plan(ctx, false, func(outcome reconcile.Outcome, redactor drift.Redactor) error {
+	_, err := s.plan(ctx, false, func(outcome reconcile.Outcome, redactor redact.Redactor) error {
 		return s.showExplained(ctx, outcome, redactor)
 	})
 	return err
@@ -55,7 +57,7 @@ func (s *session) explain(ctx context.Context, kind, name string) error {
 
 // showExplained prints the selected objects' part of the report, each object with the story
 // of every rule where policies had a say.
-func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, redactor drift.Redactor) error {
+func (s *session) showExplained(ctx context.Context, outcome reconcile.Outcome, redactor redact.Redactor) error {
 	if len(outcome.Explained) == 0 {
 		if outcome.Report.Run.ExitCode != reconcile.ExitOK {
 			return s.print(outcome.Report, redactor)
@@ -110,7 +112,7 @@ func onlyExplained(outcome reconcile.Outcome, stories map[string]string) drift.R
 		if len(results) == 0 {
 			continue
 		}
-		some := drift.ReportOfApp(drift.AppOutcome{App: drift.App{Name: app.Name, Path: app.Path}, All: true,
+		some := summary.AppOf(summary.AppOutcome{App: drift.App{Name: app.Name, Path: app.Path}, All: true,
 			Results: slices.Collect(maps.Values(results)), Complete: app.Complete})
 		some.Revision, some.Renderer, some.Health = app.Revision, app.Renderer, app.Health
 		for i, resource := range some.Resources {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/internal/report"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -17,16 +18,16 @@ func newProgress(w world) *report.Progress { return report.NewProgress(w.err, w.
 // print redacts a report and writes every view that -o asks for; without -o the
 // text goes to standard output. The exit code is the report's own, unless a view
 // could not be written.
-func (s *session) print(full drift.Report, redactor drift.Redactor) error {
+func (s *session) print(full drift.Report, redactor redact.Redactor) error {
 	return s.printViews(full, redactor, report.Options{})
 }
 
 // printPart is print for a part of a report, whose totals would mislead.
-func (s *session) printPart(part drift.Report, redactor drift.Redactor) error {
+func (s *session) printPart(part drift.Report, redactor redact.Redactor) error {
 	return s.printViews(part, redactor, report.Options{Excerpt: true})
 }
 
-func (s *session) printViews(full drift.Report, redactor drift.Redactor, options report.Options) error {
+func (s *session) printViews(full drift.Report, redactor redact.Redactor, options report.Options) error {
 	clean := redactor.Report(full)
 	outputs := s.settings.Output
 	if len(outputs) == 0 {

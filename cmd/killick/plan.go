@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/killick-dev/killick/internal/config"
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -37,7 +37,7 @@ func planCommand(w world) *cobra.Command {
 
 // plan judges everything and writes nothing. With show, that prints the outcome
 // instead of the report.
-func (s *session) plan(ctx context.Context, detailed bool, show func(reconcile.Outcome, drift.Redactor) error) (reconcile.Outcome, error) {
+func (s *session) plan(ctx context.Context, detailed bool, show func(reconcile.Outcome, redact.Redactor) error) (reconcile.Outcome, error) {
 	defer s.close()
 	s.begin()
 	ctx, cancel := context.WithTimeout(ctx, s.settings.Timeout)

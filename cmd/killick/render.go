@@ -12,7 +12,9 @@ import (
 
 	"github.com/killick-dev/killick/internal/cluster"
 	"github.com/killick-dev/killick/internal/config"
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/internal/render"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -93,11 +95,11 @@ func (w world) render(ctx context.Context, root *cobra.Command, settings config.
 	all, failures := renderAll(ctx, d, renderer, apps, capabilities)
 	secrets := all.Secrets
 	for _, object := range all.Objects {
-		secrets = append(secrets, drift.SecretValues(object.ID, object.Manifest)...)
+		secrets = append(secrets, redact.SecretValues(object.ID, object.Manifest)...)
 	}
-	hide := drift.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...).Manifests()
+	hide := redact.Redactor{}.With(credentials(settings, d.config, w.lookup)...).WithValues(secrets...).Manifests()
 	for _, object := range all.Objects {
-		if said := object.LeftToChance(); said != "" {
+		if said := diff.DescribeNondeterministic(object); said != "" {
 			all.Warnings = append(all.Warnings, drift.Warning{Origin: object.Origin, Message: object.ID.Short() + ": " + said})
 		}
 	}
@@ -190,7 +192,7 @@ func renderApp(ctx context.Context, d desired, renderer reconcile.Renderer, app 
 
 // writeObjects prints objects as YAML, of one namespace when one is given. A
 // Secret's values are hidden, also where another object repeats them.
-func (w world) writeObjects(objects []drift.Object, namespace string, hide drift.ManifestRedactor) error {
+func (w world) writeObjects(objects []drift.Object, namespace string, hide redact.ManifestRedactor) error {
 	for _, object := range objects {
 		if namespace != "" && object.ID.Namespace != namespace {
 			continue

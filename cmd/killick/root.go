@@ -14,6 +14,7 @@ import (
 
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -188,7 +189,7 @@ func (w world) warnUnknown(root *cobra.Command, c config.Config) {
 // file:line in front and the hint below.
 func printError(out io.Writer, err error, hide redactor) {
 	if hide == nil {
-		hide = drift.Redactor{}
+		hide = redact.Redactor{}
 	}
 	for _, line := range problems(err) {
 		fmt.Fprintln(out, "killick:", withoutSecrets(line, hide))

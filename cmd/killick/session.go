@@ -18,6 +18,7 @@ import (
 	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/render"
 	"github.com/killick-dev/killick/internal/source"
+	"github.com/killick-dev/killick/internal/summary"
 	"github.com/killick-dev/killick/reconcile"
 )
 
@@ -61,7 +62,7 @@ func failed(code int, stage string, err error) error {
 }
 
 // open finds the cluster and reads the config and the policies. The cluster comes
-// first: an unreachable or wrong one outranks a broken config (DESIGN §9), and
+// first: an unreachable or wrong one outranks a broken config (docs/report.md), and
 // its state remembers what was told already and whom to tell. Nothing is written
 // before the config has said that this is the cluster it is meant for.
 func (s *session) open(ctx context.Context) error {
@@ -97,7 +98,7 @@ func (s *session) read(ctx context.Context, lost error) error {
 	var err error
 	s.desired, err = s.world.readDesired(ctx, s.root, s.settings)
 	if own := s.desired.own.Revision; own.Commit != "" {
-		revision := drift.ReportRevisionOf(own, s.desired.config.WebOf("", s.settings.Repo))
+		revision := summary.ReportRevisionOf(own, s.desired.config.WebOf("", s.settings.Repo))
 		s.started.ConfigRevision = &revision
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/policy"
 	"github.com/killick-dev/killick/internal/source"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // desired is what Git says: the config, and where everything else is fetched
@@ -119,7 +120,7 @@ func policyFolders(d desired, own string, sources []policy.Source, from []drift.
 	for i, entry := range d.config.Policies {
 		if entry.Builtin == "" {
 			places = append(places, drift.ReportPolicies{Path: labels[i], Folder: path.Clean(entry.Path),
-				Revision: drift.ReportRevisionOf(from[i], d.config.WebOf(entry.Repository, own))})
+				Revision: summary.ReportRevisionOf(from[i], d.config.WebOf(entry.Repository, own))})
 		}
 	}
 	return places

@@ -8,6 +8,7 @@ import (
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/policy"
+	"github.com/killick-dev/killick/internal/summary"
 	"github.com/killick-dev/killick/internal/testenv/gitserver"
 )
 
@@ -58,7 +59,7 @@ func TestPolicyFolders(t *testing.T) {
 		if want != "" {
 			want = "https://github.com/acme/" + want + "/policies/shop/shop.rego#L7"
 		}
-		if got := run.RulePage(place); got != want {
+		if got := summary.RulePage(run, place); got != want {
 			t.Errorf("%s: page %q, want %q", place, got, want)
 		}
 	}

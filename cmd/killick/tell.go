@@ -13,6 +13,7 @@ import (
 
 	"github.com/killick-dev/killick/internal/config"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 	"github.com/killick-dev/killick/notify"
 	"github.com/killick-dev/killick/reconcile"
 )
@@ -41,17 +42,17 @@ func (s *session) budget(ctx context.Context, step time.Duration) (context.Conte
 }
 
 // redactor knows the run's credentials and every value seen in a Secret.
-func (s *session) redactor(secrets []drift.SecretValue) drift.Redactor {
+func (s *session) redactor(secrets []drift.SecretValue) redact.Redactor {
 	for _, credential := range credentials(s.settings, s.desired.config, s.lookup) {
 		secrets = append(secrets, drift.SecretValue{Value: credential})
 	}
-	return drift.Redactor{}.WithValues(secrets...)
+	return redact.Redactor{}.WithValues(secrets...)
 }
 
 // remember tells people, and saves what the next run needs. It goes on when the
 // run was interrupted. The error joins what could not be saved; that people could not be
 // told changes nothing.
-func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config, redactor drift.Redactor) error {
+func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcome, to notify.Config, redactor redact.Redactor) error {
 	told := drift.Told{"": errorsTold(s.told)}
 	for name, state := range outcome.States {
 		told[name] = state.Notified
@@ -64,7 +65,7 @@ func (s *session) remember(ctx, leased context.Context, outcome reconcile.Outcom
 	defer cancel()
 	var unsaved []error
 	for _, name := range slices.Sorted(maps.Keys(outcome.States)) {
-		state := outcome.States[name].Redacted(redactor, s.key, name)
+		state := redact.State(outcome.States[name], redactor, s.key, name)
 		state.Notified = told[name]
 		if err := s.cluster.SaveState(ctx, name, state); err != nil {
 			unsaved = append(unsaved, err)
@@ -105,7 +106,7 @@ func (s *session) unsettle() {
 
 // redacted is a record fit for the state, and for a run that prints it again and
 // has seen no Secret itself.
-func redacted(record drift.Record, redactor drift.Redactor) drift.Record {
+func redacted(record drift.Record, redactor redact.Redactor) drift.Record {
 	apps := slices.Clone(record.Apps)
 	for i := range apps {
 		apps[i].Report = redactor.Report(drift.Report{Apps: []drift.ReportApp{apps[i].Report}}).Apps[0]
@@ -116,7 +117,7 @@ func redacted(record drift.Record, redactor drift.Redactor) drift.Record {
 
 // tell sends what is new; all says that there is nothing left to tell. Slack's
 // failure never changes the outcome, but is said.
-func (s *session) tell(ctx context.Context, report drift.Report, told drift.Told, c notify.Config, redactor drift.Redactor) (_ drift.Told, all bool) {
+func (s *session) tell(ctx context.Context, report drift.Report, told drift.Told, c notify.Config, redactor redact.Redactor) (_ drift.Told, all bool) {
 	if !c.Enabled() {
 		return told, true
 	}
@@ -177,7 +178,7 @@ const errorTexts = 40
 // saveRun keeps what was told, the last valid notify section and the cluster's
 // name: when the config cannot be read next time, people can still be told, and
 // where it happened; and which cluster this is, so that the next run can hold to it.
-func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor drift.Redactor) error {
+func (s *session) saveRun(ctx context.Context, told drift.Told, section config.Notify, redactor redact.Redactor) error {
 	state := s.told
 	state.Cluster, state.Errors = s.knownCluster(), map[string]time.Time{}
 	state.Installation, state.Own, state.Config = s.installation(), s.own(), s.place()

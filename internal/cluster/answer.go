@@ -13,7 +13,7 @@ import (
 
 // errMalformed says that an answer of 200 is not what was asked for, as an empty
 // object from a proxy. It tells nothing: neither that something is there nor that it
-// is not (SAFETY, invariant 1).
+// is not (docs/guards.md, invariant 1).
 var errMalformed = errors.New("the API server's answer is not what was asked for")
 
 // malformed is errMalformed with what is wrong.

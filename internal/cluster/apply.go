@@ -10,7 +10,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // noVersion is a resourceVersion that no object has: etcd's revision 1 is the
@@ -43,9 +45,9 @@ func (c *Client) Apply(ctx context.Context, r drift.ApplyRequest) (map[string]an
 }
 
 // lacks says that any of the paths is absent or null.
-func lacks(object map[string]any, paths []drift.Path) bool {
-	return slices.ContainsFunc(paths, func(path drift.Path) bool {
-		v, _ := drift.ValueAt(object, path)
+func lacks(object map[string]any, paths []nested.Path) bool {
+	return slices.ContainsFunc(paths, func(path nested.Path) bool {
+		v, _ := nested.ValueAt(object, path)
 		return v == nil
 	})
 }
@@ -93,7 +95,7 @@ func (t target) takeOver(ctx context.Context, r drift.ApplyRequest) (map[string]
 // of whose they are.
 func (t target) giveBack(ctx context.Context, r drift.ApplyRequest, judged, moved map[string]any) error {
 	values, owners := r, r
-	values.ManagedFields, values.Patch = nil, drift.UndoPatch(judged, r.Patch)
+	values.ManagedFields, values.Patch = nil, nested.UndoPatch(judged, r.Patch)
 	owners.ManagedFields, owners.Patch = list(judged, "metadata", "managedFields"), nil
 	var failed error
 	for _, back := range []drift.ApplyRequest{values, owners} {
@@ -160,7 +162,7 @@ func (t target) settle(ctx context.Context, r drift.ApplyRequest, cause error) (
 	if err != nil {
 		return nil, fmt.Errorf("the answer was lost (%w), and the object cannot be compared: %w", cause, err)
 	}
-	if !ownedByUs(seen.Live) || !drift.SameButStatus(seen.Live, again) {
+	if !ownedByUs(seen.Live) || !diff.SameButStatus(seen.Live, again) {
 		return nil, fmt.Errorf("%w; the answer was lost: %w", drift.ErrConflict, cause)
 	}
 	return seen.Live, nil
@@ -170,9 +172,9 @@ func (t target) settle(ctx context.Context, r drift.ApplyRequest, cause error) (
 // entry, so that the apply after it removes them. It is pinned to the judged
 // resourceVersion: a stale one gives 409.
 func (t target) move(ctx context.Context, r drift.ApplyRequest) (map[string]any, error) {
-	operations := []drift.PatchOp{{Op: "replace", Path: "/metadata/resourceVersion", Value: r.ResourceVersion}}
+	operations := []nested.PatchOp{{Op: "replace", Path: "/metadata/resourceVersion", Value: r.ResourceVersion}}
 	if r.ManagedFields != nil { // add replaces a member, and makes one where it was stripped
-		operations = append(operations, drift.PatchOp{Op: "add", Path: "/metadata/managedFields", Value: r.ManagedFields})
+		operations = append(operations, nested.PatchOp{Op: "add", Path: "/metadata/managedFields", Value: r.ManagedFields})
 	}
 	moved, err := t.patch(ctx, r.Object.ID, types.JSONPatchType, append(operations, r.Patch...))
 	switch {

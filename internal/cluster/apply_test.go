@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 func update(object drift.Object, live map[string]any) drift.ApplyRequest {
@@ -230,7 +232,7 @@ func TestAdoptionRemovesWhatGitDoesNotHave(t *testing.T) {
 	entry := deepCopy(list(live, "metadata", "managedFields")[0]).(map[string]any)
 	entry["manager"], entry["operation"] = drift.FieldManager, "Apply"
 	r.ManagedFields = []any{entry}
-	r.Patch = []drift.PatchOp{{Op: "remove", Path: "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"}}
+	r.Patch = []nested.PatchOp{{Op: "remove", Path: "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"}}
 	stored, err := client.Apply(e.ctx, r)
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +243,7 @@ func TestAdoptionRemovesWhatGitDoesNotHave(t *testing.T) {
 	if annotations := at(stored, "metadata", "annotations"); annotations != nil {
 		t.Errorf("annotations %v", annotations)
 	}
-	if o := e.look(client, object); o.Err != nil || !drift.SameButStatus(o.Live, o.Predicted) {
+	if o := e.look(client, object); o.Err != nil || !diff.SameButStatus(o.Live, o.Predicted) {
 		t.Errorf("it is ours and in sync now: %v", o.Err)
 	}
 }

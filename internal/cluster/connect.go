@@ -90,7 +90,7 @@ func Connect(ctx context.Context, options Options) (*Client, error) {
 }
 
 // identity finds out who to be. The in-cluster identity is used only where
-// nobody named another one (SAFETY, Privilege).
+// nobody named another one (docs/install.md).
 func identity(options Options) (*rest.Config, error) {
 	named := options.Kubeconfig != "" || options.Context != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
 	if !named && inCluster() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -49,7 +50,7 @@ func (c *Client) AwaitCRD(ctx context.Context, app drift.App, name string) error
 	if err != nil {
 		return fmt.Errorf("waiting for CRD %q to be established: %w", name, err)
 	}
-	kinds, _, _ := drift.CRDOf(crd)
+	kinds, _, _ := dependency.CRDOf(crd)
 	for _, kind := range kinds {
 		err := c.awaitKind(waiting, session, kind)
 		if err != nil && waiting.Err() != nil && ctx.Err() == nil {

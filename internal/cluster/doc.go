@@ -5,6 +5,6 @@
 //
 // It returns facts and typed errors and decides nothing. Only the API server's
 // NotFound makes an object Absent; everything that could not be read stays
-// Unreadable and names its cause (SAFETY, invariant 1). Every answer is a plain
+// Unreadable and names its cause (docs/guards.md, invariant 1). Every answer is a plain
 // JSON tree; no client-go type leaves the package.
 package cluster

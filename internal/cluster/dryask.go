@@ -8,20 +8,21 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // DryPatch answers what a JSON patch would make of an object; nothing is written. It
 // is asked about the very object that was observed, since list indexes of another one
 // would name other items; a controller that writes status meanwhile does not matter. The
 // error is the API server's refusal.
-func (c *Client) DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error) {
+func (c *Client) DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []nested.PatchOp) (map[string]any, error) {
 	look := func() drift.Observation { return c.Get(ctx, app, id, version) }
 	return insist(ctx, live, look, func(live map[string]any) (map[string]any, error) {
 		return c.dryPatch(ctx, app, id, version, live, patch)
 	})
 }
 
-func (c *Client) dryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []drift.PatchOp) (map[string]any, error) {
+func (c *Client) dryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []nested.PatchOp) (map[string]any, error) {
 	session, err := c.as(app)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func (c *Client) dryPatch(ctx context.Context, app drift.App, id drift.ID, versi
 	if err != nil {
 		return nil, err
 	}
-	body, err := encode(append([]drift.PatchOp{{Op: "replace", Path: "/metadata/resourceVersion", Value: versionOf(live)}},
+	body, err := encode(append([]nested.PatchOp{{Op: "replace", Path: "/metadata/resourceVersion", Value: versionOf(live)}},
 		patch...))
 	if err != nil {
 		return nil, err

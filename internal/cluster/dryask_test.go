@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 func TestDryPatch(t *testing.T) {
@@ -17,13 +18,13 @@ func TestDryPatch(t *testing.T) {
 	service := e.object(serviceManifest)
 	e.apply(client, service)
 	live := e.patch(service.ID, "v1", "kubectl-edit", "{spec: {sessionAffinity: ClientIP}}")
-	affinity := drift.Path{"spec", "sessionAffinity"}
+	affinity := nested.Path{"spec", "sessionAffinity"}
 	ports := list(live, "spec", "ports")
-	protocol := drift.Path{"spec", "ports"}.Key(map[string]any{"port": ports[0].(map[string]any)["port"], "protocol": "TCP"}).Field("protocol")
+	protocol := nested.Path{"spec", "ports"}.Key(map[string]any{"port": ports[0].(map[string]any)["port"], "protocol": "TCP"}).Field("protocol")
 
 	// The answer tells which values come back by themselves.
 	without, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live,
-		drift.RemovalPatch(live, []drift.Path{affinity, {"spec", "sessionAffinityConfig"}, protocol}))
+		nested.RemovalPatch(live, []nested.Path{affinity, {"spec", "sessionAffinityConfig"}, protocol}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,21 +44,21 @@ func TestDryPatch(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		id    drift.ID
-		paths []drift.Path
+		paths []nested.Path
 		want  error
 	}{
-		{"a result that the server refuses", service.ID, []drift.Path{{"spec", "ports"}}, drift.ErrInvalid},
-		{"an object that is not there", drift.ID{Kind: "Service", Namespace: e.ns, Name: "none"}, []drift.Path{affinity}, errNotFound},
-		{"a kind that is not there", drift.ID{Group: "nowhere.example.com", Kind: "Thing", Namespace: e.ns, Name: "t"}, []drift.Path{affinity}, drift.ErrNotServed},
+		{"a result that the server refuses", service.ID, []nested.Path{{"spec", "ports"}}, drift.ErrInvalid},
+		{"an object that is not there", drift.ID{Kind: "Service", Namespace: e.ns, Name: "none"}, []nested.Path{affinity}, errNotFound},
+		{"a kind that is not there", drift.ID{Group: "nowhere.example.com", Kind: "Thing", Namespace: e.ns, Name: "t"}, []nested.Path{affinity}, drift.ErrNotServed},
 	} {
-		if _, err := client.DryPatch(e.ctx, drift.App{}, c.id, "v1", live, drift.RemovalPatch(live, c.paths)); !errors.Is(err, c.want) {
+		if _, err := client.DryPatch(e.ctx, drift.App{}, c.id, "v1", live, nested.RemovalPatch(live, c.paths)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.why, err, c.want)
 		}
 	}
 
 	// It is asked as the app's identity, which may not.
 	app := drift.App{Name: "shop", ServiceAccount: e.ns + "/nobody"}
-	if _, err := client.DryPatch(e.ctx, app, service.ID, "v1", live, drift.RemovalPatch(live, []drift.Path{affinity})); !errors.Is(err, drift.ErrForbidden) {
+	if _, err := client.DryPatch(e.ctx, app, service.ID, "v1", live, nested.RemovalPatch(live, []nested.Path{affinity})); !errors.Is(err, drift.ErrForbidden) {
 		t.Errorf("as an account without rights: %v", err)
 	}
 }
@@ -70,19 +71,19 @@ func TestDryPatchMeanwhile(t *testing.T) {
 	service := e.object(serviceManifest)
 	e.apply(client, service)
 	live := e.patch(service.ID, "v1", "kubectl-edit", "{spec: {sessionAffinity: ClientIP}}")
-	paths := []drift.Path{{"spec", "sessionAffinity"}, {"spec", "sessionAffinityConfig"}}
+	paths := []nested.Path{{"spec", "sessionAffinity"}, {"spec", "sessionAffinityConfig"}}
 	e.send(http.MethodPatch, "/api/v1/namespaces/"+e.ns+"/services/"+service.ID.Name+"/status", "controller",
 		"application/merge-patch+json", map[string]any{"status": map[string]any{"loadBalancer": map[string]any{}, "conditions": []any{map[string]any{
 			"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}}}})
 	if versionOf(e.live(service)) == versionOf(live) {
 		t.Fatal("the status was not written")
 	}
-	without, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, drift.RemovalPatch(live, paths))
+	without, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, nested.RemovalPatch(live, paths))
 	if err != nil || text(without, "spec", "sessionAffinity") != "None" {
 		t.Errorf("after a change of status: %v", err)
 	}
 	e.patch(service.ID, "v1", "kubectl-edit", "{metadata: {labels: {team: other}}}")
-	if _, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, drift.RemovalPatch(live, paths)); !errors.Is(err, drift.ErrConflict) {
+	if _, err := client.DryPatch(e.ctx, drift.App{}, service.ID, "v1", live, nested.RemovalPatch(live, paths)); !errors.Is(err, drift.ErrConflict) {
 		t.Errorf("after an edit: %v", err)
 	}
 }

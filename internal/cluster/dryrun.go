@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -25,7 +26,7 @@ const looksAtMost = 3
 //
 // The dry-run answers for the object as it is now, which may be newer than the
 // one listed; then the object is read again, so that live and predicted always
-// belong together (research/security.md, F30).
+// belong together.
 func (c *Client) predict(ctx context.Context, s *survey, of resource, ask question, seen drift.Observation) drift.Observation {
 	object := ask.object
 	for range looksAtMost {
@@ -36,7 +37,7 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 			return seen
 		}
 		object = object.Unpack()
-		predicted, err := s.dryRun(ctx, of, object.ID, ask.belief.Noise.LeaveAlone(object, seen.Live).Manifest)
+		predicted, err := s.dryRun(ctx, of, object.ID, diff.KeepNondeterministic(ask.belief.Noise, object, seen.Live).Manifest)
 		if err != nil {
 			refusal := c.refused(ctx, s, of, object, seen, err)
 			if forbidden(refusal) {
@@ -58,9 +59,9 @@ func (c *Client) predict(ctx context.Context, s *survey, of resource, ask questi
 			seen.Err = unreadable(object, seen.Err)
 			return seen
 		}
-		if drift.SameButStatus(before, seen.Live) {
+		if diff.SameButStatus(before, seen.Live) {
 			// A rollout under way: nothing that is compared has moved.
-			seen.Predicted, seen.Prediction = drift.WithStatusOf(predicted, seen.Live), drift.ByDryRun
+			seen.Predicted, seen.Prediction = diff.WithStatusOf(predicted, seen.Live), drift.ByDryRun
 			return seen
 		}
 	}
@@ -75,7 +76,7 @@ func (s *survey) settled(ask question, seen drift.Observation) (drift.Observatio
 	if seen.State != drift.Present {
 		return seen, false
 	}
-	by := ask.belief.Settles(ask.object, ask.row, seen.Live, ask.scaled || s.autoscaled.targets[ask.object.ID])
+	by := diff.Predict(ask.belief, ask.object, ask.row, seen.Live, ask.scaled || s.autoscaled.targets[ask.object.ID])
 	switch seen.Prediction = by; by {
 	case drift.ByMemo:
 		seen.Memo = ask.row

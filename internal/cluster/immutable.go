@@ -45,7 +45,7 @@ var fixedNames = map[string]bool{
 // immutable gives a refusal the kind drift.ErrImmutable if it says so in every
 // cause and the object could be created afresh. A refusal for any other reason
 // stays what it is: never every 422 is "immutable", because replacing the
-// object would not help and would lose it (research/security.md, F2 and F17).
+// object would not help and would lose it.
 func (s *session) immutable(ctx context.Context, of resource, object drift.Object, err error) error {
 	refusal, ok := errors.AsType[*drift.Refusal](err)
 	if !ok || !errors.Is(refusal, drift.ErrInvalid) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -12,12 +13,12 @@ import (
 // is now; any other change is a conflict, and the error is do's.
 func insist(ctx context.Context, judged map[string]any, look func() drift.Observation, do func(live map[string]any) (map[string]any, error)) (map[string]any, error) {
 	answer, err := do(judged)
-	for _, rest := range drift.Pauses() {
+	for _, rest := range diff.Pauses() {
 		if !errors.Is(err, drift.ErrConflict) || pause(ctx, rest) != nil {
 			break
 		}
 		now := look()
-		if now.State != drift.Present || !drift.SameButStatus(judged, now.Live) {
+		if now.State != drift.Present || !diff.SameButStatus(judged, now.Live) {
 			break
 		}
 		answer, err = do(now.Live)

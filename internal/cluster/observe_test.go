@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/internal/testenv"
 )
 
@@ -406,10 +407,10 @@ func TestObjectThatIsNotedOnWhileItIsLookedAt(t *testing.T) {
 		return served, nil
 	}
 	o := e.observe(client, drift.Want{Objects: []drift.Object{service}}).Objects[0]
-	if o.Prediction != drift.ByDryRun || drift.Annotations(o.Live)["example.com/seen"] != "twice" {
+	if o.Prediction != drift.ByDryRun || nested.Annotations(o.Live)["example.com/seen"] != "twice" {
 		t.Fatalf("the note was not written: %v, %v", o.Prediction, o.Err)
 	}
-	if diff := cmp.Diff(drift.Annotations(o.Live), drift.Annotations(o.Predicted)); diff != "" {
+	if diff := cmp.Diff(nested.Annotations(o.Live), nested.Annotations(o.Predicted)); diff != "" {
 		t.Errorf("(-live +predicted):\n%s", diff)
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
 // Occupied says what a Namespace, or a CRD's kind, holds that the app owning it
-// does not: deleting the container would delete that too (SAFETY P6). "" means
+// does not: deleting the container would delete that too (docs/guards.md, P6). "" means
 // that it holds nothing foreign; an error, that this is not known.
 func (c *Client) Occupied(ctx context.Context, app drift.App, id drift.ID, live map[string]any) (string, error) {
 	session, err := c.as(app)
@@ -23,7 +24,7 @@ func (c *Client) Occupied(ctx context.Context, app drift.App, id drift.ID, live 
 	if err != nil {
 		return "", err
 	}
-	kinds, _, crd := drift.CRDOf(live)
+	kinds, _, crd := dependency.CRDOf(live)
 	namespace := ""
 	if !crd {
 		if len(served.Degraded) > 0 {

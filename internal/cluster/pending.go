@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -27,7 +28,7 @@ func pend(wants []drift.Want, seen []drift.Seen) {
 			if observation.State != drift.Absent || observation.Err == nil {
 				continue
 			}
-			references := drift.ReferencesOf(want.Objects[j].Unpack().Manifest)
+			references := dependency.ReferencesOf(want.Objects[j].Unpack().Manifest)
 			if slices.ContainsFunc(apps, func(name string) bool { return awaits(observation.Err, references, coming[name]) }) {
 				seen[i].Objects[j].Err, seen[i].Objects[j].Prediction = nil, drift.Unverified
 			}
@@ -38,7 +39,7 @@ func pend(wants []drift.Want, seen []drift.Seen) {
 // awaits says that the API server refuses an object for what is not there and is coming:
 // `roles.rbac.authorization.k8s.io "reader" not found`, `no PriorityClass with name high
 // was found`.
-func awaits(refusal error, references drift.References, coming map[drift.ID]bool) bool {
+func awaits(refusal error, references dependency.References, coming map[drift.ID]bool) bool {
 	said := refusal.Error()
 	if !strings.Contains(said, "found") {
 		return false

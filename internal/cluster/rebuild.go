@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -76,14 +77,14 @@ func (s *survey) rebuildGaps(ctx context.Context, want drift.Want, wrote bool) r
 			gaps.kinds = append(gaps.kinds, name)
 		}
 		if !whole || !told[name] {
-			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf(drift.Rebuilding+"%w", err)))
+			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf(diff.Rebuilding+"%w", err)))
 		}
 	}
 	if lost {
 		for _, apiVersion := range s.silentAPIs() {
 			gaps.kinds = append(gaps.kinds, "everything of "+apiVersion)
 			gaps.problems = append(gaps.problems, problem(want.App.Name, fmt.Errorf(
-				drift.Rebuilding+"the API %q does not answer: %s", apiVersion, s.served.Degraded[apiVersion])))
+				diff.Rebuilding+"the API %q does not answer: %s", apiVersion, s.served.Degraded[apiVersion])))
 		}
 	}
 	return gaps

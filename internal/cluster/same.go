@@ -7,7 +7,7 @@ func ownedByUs(live map[string]any) bool { return ownEntry(live) != nil }
 
 // labelledByUs says whether our own Apply entry wrote the part-of label. A
 // controller's or a person's copy of the label belongs to who copied it
-// (SAFETY P4).
+// (docs/guards.md, P4).
 func labelledByUs(live map[string]any) bool {
 	return at(ownEntry(live), "fieldsV1", "f:metadata", "f:labels", "f:"+partOfLabel) != nil
 }

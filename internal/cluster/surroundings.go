@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -139,7 +140,7 @@ func (s *survey) readAutoscalers(ctx context.Context) autoscaled {
 	}
 	for where, scaler := range known.scalers.objects {
 		id := drift.ID{Group: kind.Group, Kind: kind.Kind, Namespace: where.namespace, Name: where.name}
-		if found, ok := drift.ScalerOf(id, scaler); ok {
+		if found, ok := diff.ScalerOf(id, scaler); ok {
 			known.targets[found.Target] = true
 		}
 	}

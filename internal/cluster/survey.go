@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -27,7 +28,7 @@ func foretell(wants []drift.Want) foretold {
 			case "Namespace":
 				future.namespaces[object.ID.Name] = true
 			case "CustomResourceDefinition.apiextensions.k8s.io":
-				kinds, _, _ := drift.CRDOf(object.Manifest)
+				kinds, _, _ := dependency.CRDOf(object.Manifest)
 				for _, kind := range kinds {
 					future.kinds[kind] = true
 				}

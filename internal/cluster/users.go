@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -17,8 +18,8 @@ var podKinds = []drift.Kind{{Version: "v1", Kind: "Pod"}, {Group: "apps", Versio
 
 // Using lists the Pods and ReplicaSets of a namespace, of all when it is "", that refer
 // to one of the targets, whoever made them: what they use must not be deleted under them
-// (SAFETY P2). Only those are kept in memory. The error says that this is not known.
-func (c *Client) Using(ctx context.Context, app drift.App, namespace string, targets []drift.Target) ([]map[string]any, error) {
+// (docs/guards.md, P2). Only those are kept in memory. The error says that this is not known.
+func (c *Client) Using(ctx context.Context, app drift.App, namespace string, targets []dependency.Target) ([]map[string]any, error) {
 	session, err := c.as(app)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func inNamespace(namespace string) string {
 }
 
 // using reads one kind page by page.
-func (s *session) using(ctx context.Context, of resource, namespace string, targets []drift.Target) ([]map[string]any, error) {
+func (s *session) using(ctx context.Context, of resource, namespace string, targets []dependency.Target) ([]map[string]any, error) {
 	var using []map[string]any
 	partial, err := s.pages(ctx, of, namespace, "", runtime.ContentTypeJSON, func(body []byte, first bool) (listHead, error) {
 		if first {
@@ -62,8 +63,8 @@ func (s *session) using(ctx context.Context, of resource, namespace string, targ
 		for _, item := range page.items {
 			// Items of built-in lists do not repeat their kind.
 			item["apiVersion"], item["kind"] = of.APIVersion(), of.Kind.Kind
-			references := drift.ReferencesOf(item)
-			if slices.ContainsFunc(targets, func(t drift.Target) bool { return references.To(t) != "" }) {
+			references := dependency.ReferencesOf(item)
+			if slices.ContainsFunc(targets, func(t dependency.Target) bool { return references.To(t) != "" }) {
 				using = append(using, item)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killick-dev/killick/internal/dependency"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -16,9 +17,9 @@ import (
 func TestUsing(t *testing.T) {
 	e := newEnv(t)
 	client := e.connect(Options{})
-	config := drift.TargetOf(drift.ID{Kind: "ConfigMap", Namespace: e.ns, Name: "settings"}, nil)
-	account := drift.TargetOf(drift.ID{Kind: "ServiceAccount", Namespace: e.ns, Name: "runner"}, nil)
-	class := drift.TargetOf(drift.ID{Group: "scheduling.k8s.io", Kind: "PriorityClass", Name: "system-node-critical"}, nil)
+	config := dependency.TargetOf(drift.ID{Kind: "ConfigMap", Namespace: e.ns, Name: "settings"}, nil)
+	account := dependency.TargetOf(drift.ID{Kind: "ServiceAccount", Namespace: e.ns, Name: "runner"}, nil)
+	class := dependency.TargetOf(drift.ID{Group: "scheduling.k8s.io", Kind: "PriorityClass", Name: "system-node-critical"}, nil)
 	const template = "{metadata: {labels: {app: a}}, spec: {containers: [{name: c, image: i}], volumes: [{name: v, configMap: {name: settings}}]}}"
 	e.create("{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: old, namespace: NS}, spec: {replicas: 0, selector: {matchLabels: {app: a}}, template: " + template + "}}")
 	e.create("{apiVersion: v1, kind: Pod, metadata: {name: other, namespace: NS}, spec: {priorityClassName: system-node-critical, containers: [{name: settings, image: i}]}}")
@@ -31,18 +32,18 @@ func TestUsing(t *testing.T) {
 		why       string
 		client    *Client
 		namespace string
-		targets   []drift.Target
+		targets   []dependency.Target
 		want      []string
 		err       error
 	}{
-		{"what mounts or names it", client, e.ns, []drift.Target{config}, []string{"Pod user", "ReplicaSet old"}, nil},
-		{"any of several targets", client, e.ns, []drift.Target{account, class, config}, []string{"Pod other", "Pod user", "ReplicaSet old"}, nil},
-		{"nothing refers to it", client, e.ns, []drift.Target{account}, nil, nil},
-		{"a namespace that does not exist holds nothing", client, e.ns + "-none", []drift.Target{config}, nil, nil},
-		{"in all namespaces", client, "", []drift.Target{class, config}, []string{"Pod other", "Pod user", "ReplicaSet old"}, nil},
-		{"by who may read one namespace", e.connectAs(limited, Options{}), e.ns, []drift.Target{config}, []string{"Pod user", "ReplicaSet old"}, nil},
-		{"by who may not read all", e.connectAs(limited, Options{}), "", []drift.Target{config}, nil, drift.ErrForbidden},
-		{"by who may not read ReplicaSets", e.connectAs(half, Options{}), e.ns, []drift.Target{config}, nil, drift.ErrForbidden},
+		{"what mounts or names it", client, e.ns, []dependency.Target{config}, []string{"Pod user", "ReplicaSet old"}, nil},
+		{"any of several targets", client, e.ns, []dependency.Target{account, class, config}, []string{"Pod other", "Pod user", "ReplicaSet old"}, nil},
+		{"nothing refers to it", client, e.ns, []dependency.Target{account}, nil, nil},
+		{"a namespace that does not exist holds nothing", client, e.ns + "-none", []dependency.Target{config}, nil, nil},
+		{"in all namespaces", client, "", []dependency.Target{class, config}, []string{"Pod other", "Pod user", "ReplicaSet old"}, nil},
+		{"by who may read one namespace", e.connectAs(limited, Options{}), e.ns, []dependency.Target{config}, []string{"Pod user", "ReplicaSet old"}, nil},
+		{"by who may not read all", e.connectAs(limited, Options{}), "", []dependency.Target{config}, nil, drift.ErrForbidden},
+		{"by who may not read ReplicaSets", e.connectAs(half, Options{}), e.ns, []dependency.Target{config}, nil, drift.ErrForbidden},
 	} {
 		found, err := c.client.Using(e.ctx, drift.App{}, c.namespace, c.targets)
 		var got []string

@@ -15,7 +15,7 @@ type target struct {
 }
 
 // grace is how long a write that has begun may go on after the run was told to
-// stop (research/security.md, F23).
+// stop.
 const grace = 10 * time.Second
 
 // write does one write: as the app's identity, as one of a bounded number, and

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 )
 
 // The only version and kind of the file.
@@ -93,7 +94,7 @@ type Web struct {
 	URL string `json:"url" rule:"required,format=webURL"`
 	// Host is the software that shows it, which decides how addresses are built; needed
 	// where the URL is not one of a public service.
-	Host drift.WebHost `json:"host,omitempty" rule:"enum=github|gitlab|bitbucket|bitbucket-server|gitea|forgejo|azure-devops"`
+	Host githost.WebHost `json:"host,omitempty" rule:"enum=github|gitlab|bitbucket|bitbucket-server|gitea|forgejo|azure-devops"`
 }
 
 // Policy is one source of policies: a folder in a repository, or a pack that

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // The prune budget where the file says nothing.
@@ -33,16 +35,16 @@ func (c Config) DriftApps() []drift.App {
 
 // WebOf is where a repository can be read: what the file says, else what follows from
 // its URL. The one without a name, which holds the file, is fetched from own.
-func (c Config) WebOf(name, own string) drift.Web {
+func (c Config) WebOf(name, own string) githost.Web {
 	web, repository := c.Web, own
 	if name != "" {
 		web, repository = c.Repositories[name].Web, c.Repositories[name].URL
 	}
 	if web == nil {
-		return drift.WebOf(repository)
+		return githost.WebOf(repository)
 	}
-	found := drift.Web{URL: strings.TrimRight(web.URL, "/"), Host: cmp.Or(web.Host, drift.HostOf(web.URL))}
-	if found.Host != drift.AzureDevOps { // where it can be part of the name
+	found := githost.Web{URL: strings.TrimRight(web.URL, "/"), Host: cmp.Or(web.Host, githost.HostOf(web.URL))}
+	if found.Host != githost.AzureDevOps { // where it can be part of the name
 		found.URL = strings.TrimSuffix(found.URL, ".git")
 	}
 	return found
@@ -108,7 +110,7 @@ func (c Config) DriftNoise() drift.Noise {
 		return cmp.Compare(len(b.Pattern), len(a.Pattern))
 	})
 	for _, pointer := range c.Drift.Quiet {
-		path, err := drift.ParsePointer(pointer)
+		path, err := nested.ParsePointer(pointer)
 		if err == nil { // the format was checked when the file was read
 			noise.Quiet = append(noise.Quiet, path)
 		}

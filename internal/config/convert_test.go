@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 func TestDriftApps(t *testing.T) {
@@ -44,7 +45,7 @@ func TestDriftNoise(t *testing.T) {
 			{Pattern: "acme-deployer", Class: drift.ClassDeployer}, {Pattern: "my-bot-7", Class: drift.ClassInteractive},
 			{Pattern: "my-bot*", Class: drift.ClassPipeline}, {Pattern: "*-bot", Class: drift.ClassController},
 		},
-		Quiet: []drift.Path{{"metadata", "annotations", "acme.io/stamp"}, {"spec", "template", "metadata", "annotations", "*"}},
+		Quiet: []nested.Path{{"metadata", "annotations", "acme.io/stamp"}, {"spec", "template", "metadata", "annotations", "*"}},
 	}
 	if diff := cmp.Diff(want, config.DriftNoise()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -186,7 +186,7 @@ func checkValueFile(value string) *complaint {
 	return nil
 }
 
-// checkArea refuses the areas that DESIGN §4 reserves, and Rego's keywords,
+// checkArea refuses the areas that docs/policies.md reserves, and Rego's keywords,
 // which no package can be named.
 func checkArea(value string) *complaint {
 	switch value {

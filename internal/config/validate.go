@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 )
 
 // validator checks what only several values together can break, and points at
@@ -58,7 +58,7 @@ func (v validator) repository(at, name string, c *Config) {
 
 // web needs to know how addresses are built: a guess would be a link that leads nowhere.
 func (v validator) web(at string, web *Web) {
-	if web != nil && web.URL != "" && web.Host == "" && drift.HostOf(web.URL) == "" {
+	if web != nil && web.URL != "" && web.Host == "" && githost.HostOf(web.URL) == "" {
 		v.wrong(at, "host: github, gitlab, bitbucket-server, gitea, forgejo or azure-devops: the software that answers there",
 			"needs host, since its URL is not one of a public service")
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
 )
 
 func TestWebIsChecked(t *testing.T) {
@@ -36,7 +36,7 @@ func TestWebOf(t *testing.T) {
 	config := Config{Repositories: map[string]Repository{
 		"public": {URL: "git@github.com:acme/public.git"},
 		"inside": {URL: "https://git.example.com/acme/inside.git"},
-		"told":   {URL: "ssh://git@git.example.com:7999/ops/told.git", Web: &Web{URL: "https://git.example.com/projects/OPS/repos/told/", Host: drift.BitbucketServer}},
+		"told":   {URL: "ssh://git@git.example.com:7999/ops/told.git", Web: &Web{URL: "https://git.example.com/projects/OPS/repos/told/", Host: githost.BitbucketServer}},
 	}}
 	own := Config{Web: &Web{URL: "https://github.com/acme/platform.git"}}
 	for _, test := range []struct {
@@ -44,14 +44,14 @@ func TestWebOf(t *testing.T) {
 		config Config
 		name   string
 		own    string
-		want   drift.Web
+		want   githost.Web
 	}{
-		{"from its URL", config, "public", "", drift.Web{URL: "https://github.com/acme/public", Host: drift.GitHub}},
-		{"nobody said, and nothing is guessed", config, "inside", "", drift.Web{}},
-		{"said", config, "told", "", drift.Web{URL: "https://git.example.com/projects/OPS/repos/told", Host: drift.BitbucketServer}},
-		{"the config's own, from the flag", config, "", "https://gitlab.com/acme/platform.git", drift.Web{URL: "https://gitlab.com/acme/platform", Host: drift.GitLab}},
-		{"the config's own, said", own, "", "https://mirror.example.com/p.git", drift.Web{URL: "https://github.com/acme/platform", Host: drift.GitHub}},
-		{"a local clone", config, "", ".", drift.Web{}},
+		{"from its URL", config, "public", "", githost.Web{URL: "https://github.com/acme/public", Host: githost.GitHub}},
+		{"nobody said, and nothing is guessed", config, "inside", "", githost.Web{}},
+		{"said", config, "told", "", githost.Web{URL: "https://git.example.com/projects/OPS/repos/told", Host: githost.BitbucketServer}},
+		{"the config's own, from the flag", config, "", "https://gitlab.com/acme/platform.git", githost.Web{URL: "https://gitlab.com/acme/platform", Host: githost.GitLab}},
+		{"the config's own, said", own, "", "https://mirror.example.com/p.git", githost.Web{URL: "https://github.com/acme/platform", Host: githost.GitHub}},
+		{"a local clone", config, "", ".", githost.Web{}},
 	} {
 		if got := test.config.WebOf(test.name, test.own); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.reason, got, test.want)

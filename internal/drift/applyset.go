@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // ApplySet keys, as kubectl's code writes them (kubectl pkg/cmd/apply/applyset.go;
@@ -51,7 +53,7 @@ func applySetID(parent ID) string {
 // WithPartOf is the object with the app's part-of label. A manifest that brings
 // a part-of label of its own is an error: membership is not Git's to give.
 func WithPartOf(object Object, id string) (Object, error) {
-	if own := Labels(object.Manifest)[LabelPartOf]; own != "" {
+	if own := nested.Labels(object.Manifest)[LabelPartOf]; own != "" {
 		return object, &Problem{Stage: "render", File: FileLine(object.Origin.File, object.Origin.Line),
 			Hint: "remove the label; Killick sets it",
 			Err:  fmt.Errorf("%s sets label %q itself", object.ID, LabelPartOf)}

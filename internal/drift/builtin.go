@@ -1,6 +1,8 @@
 package drift
 
-import "slices"
+import (
+	"slices"
+)
 
 // builtInGroups are the API groups that the API server itself serves, those of earlier
 // releases included (k8s.io/api, and apiextensions and apiregistration beside it). Other

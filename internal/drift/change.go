@@ -1,6 +1,10 @@
 package drift
 
-import "time"
+import (
+	"time"
+
+	"github.com/killick-dev/killick/internal/nested"
+)
 
 // State says what an observation knows. Unreadable and Absent are different
 // everywhere: only an answer NotFound from the API server means Absent.
@@ -48,7 +52,7 @@ type Observation struct {
 // Prediction says how a comparison knows what an apply would store.
 type Prediction int
 
-// The tiers of DESIGN §5, and the reasons to have none.
+// The tiers of docs/drift.md, and the reasons to have none.
 const (
 	NotPredicted Prediction = iota // nothing to predict: absent, unreadable, or not desired
 	ByDryRun                       // the API server's own answer
@@ -101,7 +105,7 @@ const (
 
 // FieldChange is one difference between the desired and the live object.
 type FieldChange struct {
-	Path    Path
+	Path    nested.Path
 	Op      Op
 	Desired any // nil when Git does not have it
 	Live    any // nil when live does not have it
@@ -142,7 +146,7 @@ type FieldChange struct {
 	// IgnoredParts name, relative to Path: Desired then carries the live value
 	// there.
 	Partial      bool
-	IgnoredParts []Path
+	IgnoredParts []nested.Path
 	// Note says in words what a reader should know about this field, such as
 	// that admission changed our own write.
 	Note string
@@ -160,7 +164,7 @@ type Change struct {
 	// Ownership says whose object it is.
 	Ownership Ownership
 	// Immutable lists the paths the API server refuses to change in place.
-	Immutable []Path
+	Immutable []nested.Path
 	// Findings are facts beside field changes: a stripped label, a terminating
 	// object, lost ownership.
 	Findings []string
@@ -194,6 +198,6 @@ type Ownership struct {
 	// deleted, and somebody else made the one that is there.
 	Recreated bool
 	// LabelOwned says that the part-of label was written by our own field
-	// manager (SAFETY P4).
+	// manager (docs/guards.md, P4).
 	LabelOwned bool
 }

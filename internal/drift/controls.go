@@ -3,9 +3,11 @@ package drift
 import (
 	"fmt"
 	"time"
+
+	"github.com/killick-dev/killick/internal/nested"
 )
 
-// Switches that stand as annotation pairs on a live object (DESIGN §4). They
+// Switches that stand as annotation pairs on a live object (docs/policies.md). They
 // are never drift.
 const (
 	AnnotationSuspendUntil     = "killick.dev/suspend-until"
@@ -24,7 +26,7 @@ type Controls struct {
 // are required and the time is RFC 3339; anything else is an error, and the
 // object is alert-only until it is mended.
 func ReadControls(live map[string]any, now time.Time) (Controls, error) {
-	annotations := Annotations(live)
+	annotations := nested.Annotations(live)
 	suspend, err := readControl(annotations, AnnotationSuspendUntil, AnnotationSuspendReason, now)
 	if err != nil {
 		return Controls{}, err

@@ -1,6 +1,8 @@
 package drift
 
-import "time"
+import (
+	"time"
+)
 
 // Action is what a decision allows.
 type Action int
@@ -25,7 +27,7 @@ func (a Action) Writes() bool { return a == Sync || a == Heal || a == Prune }
 // Verb is a rule name that a policy may define in package drift.<area>.
 type Verb string
 
-// The verbs, grants and side sets of DESIGN §4.
+// The verbs, grants and side sets of docs/policies.md.
 const (
 	VerbSync            Verb = "sync"
 	VerbHeal            Verb = "heal"

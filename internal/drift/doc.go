@@ -1,11 +1,8 @@
-// Package drift holds Killick's nouns and its pure logic: what an object is,
-// how a desired object differs from the live one, which field manager wrote the
-// difference, what a policy verdict turns into, which objects may be pruned and
-// what a run reports.
+// Package drift holds Killick's nouns: what an object is, what was observed of it, how it
+// changed, what was decided and done about it, what a run remembers and what it reports.
+// The packages that compute with them are listed in ARCHITECTURE.md.
 //
-// Nothing here reads a file, a socket or a clock, and nothing changes a value
-// after returning it: every function takes values and returns new ones. Zero
-// values are the safest ones, so that a forgotten assignment can only make a
-// run do less: an Observation is Unreadable, a Change is Unknown, a Decision is
-// AlertOnly, a Result is Skipped.
+// Nothing changes a value after returning it. Zero values are the safest ones, so that a
+// forgotten assignment can only make a run do less: an Observation is Unreadable, a Change is
+// Unknown, a Decision is AlertOnly, a Result is Skipped.
 package drift

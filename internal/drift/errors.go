@@ -112,3 +112,10 @@ func (c *CutOff) Error() string {
 	}
 	return text + " " + c.Reason
 }
+
+// ErrNotVerified says that only a dry-run could tell, and that the account may not ask for one.
+var ErrNotVerified = errors.New("not verified")
+
+// NotVerified says that a change is Unknown for want of a dry-run alone: the object was
+// read.
+func (c Change) NotVerified() bool { return c.Type == Unknown && errors.Is(c.Err, ErrNotVerified) }

@@ -54,8 +54,8 @@ type AcceptedSet struct {
 	Objects []string `json:"objects"`
 }
 
-// covers says that a set is a part of the accepted one.
-func (a AcceptedSet) covers(guard Guard, objects []Candidate) bool {
+// Covers says that a set is a part of the accepted one.
+func (a AcceptedSet) Covers(guard Guard, objects []Candidate) bool {
 	return a.Guard == guard && len(objects) > 0 && !slices.ContainsFunc(objects, func(c Candidate) bool {
 		_, found := slices.BinarySearch(a.Objects, c.mark())
 		return !found
@@ -66,7 +66,7 @@ func (a AcceptedSet) covers(guard Guard, objects []Candidate) bool {
 func (s GuardState) Accepting(sets []Withheld) GuardState {
 	s.Accepted = slices.Clone(s.Accepted)
 	for _, set := range sets {
-		known := slices.ContainsFunc(s.Accepted, func(a AcceptedSet) bool { return a.Hash == set.Hash || a.covers(set.Guard, set.Objects) })
+		known := slices.ContainsFunc(s.Accepted, func(a AcceptedSet) bool { return a.Hash == set.Hash || a.Covers(set.Guard, set.Objects) })
 		if !set.Accepted || known || len(set.Objects) == 0 {
 			continue
 		}
@@ -116,7 +116,7 @@ func (c Capabilities) Served() Served {
 	return Served{KubeVersion: c.KubeVersion, APIVersions: slices.Sorted(slices.Values(c.APIVersions))}
 }
 
-// budgetWindow is the time over which deletions count (SAFETY, Pruning).
+// budgetWindow is the time over which deletions count (docs/guards.md).
 const budgetWindow = 24 * time.Hour
 
 // Sealed is the state with its seal.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Kind names one served kind: group, version and kind.
@@ -66,8 +68,8 @@ type ID struct {
 
 // IDOf reads the identity of a live object.
 func IDOf(live map[string]any) ID {
-	group, _, _ := ParseAPIVersion(stringAt(live, "apiVersion")) // what the server answered is well-formed
-	return ID{Group: group, Kind: stringAt(live, "kind"), Namespace: stringAt(metadata(live), "namespace"), Name: stringAt(metadata(live), "name")}
+	group, _, _ := ParseAPIVersion(nested.StringAt(live, "apiVersion")) // what the server answered is well-formed
+	return ID{Group: group, Kind: nested.StringAt(live, "kind"), Namespace: nested.StringAt(nested.Metadata(live), "namespace"), Name: nested.StringAt(nested.Metadata(live), "name")}
 }
 
 // GroupKind is the ID's kind as ApplySet hints write it: "Deployment.apps".

@@ -1,10 +1,8 @@
-package drift_test
+package drift
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/killick-dev/killick/internal/drift"
 )
 
 func TestPointersAreRecognised(t *testing.T) {
@@ -17,7 +15,7 @@ func TestPointersAreRecognised(t *testing.T) {
 		pointer + strings.Repeat("x", 1024):            false,
 		"":                                             false,
 	} {
-		if drift.IsLFSPointer([]byte(text)) != want {
+		if IsLFSPointer([]byte(text)) != want {
 			t.Errorf("%q: %t, want %t", text, !want, want)
 		}
 	}

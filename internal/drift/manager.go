@@ -1,12 +1,14 @@
 package drift
 
-import "strings"
+import (
+	"strings"
+)
 
 // Class groups field managers by who tends to be behind them. The names are
 // chosen by clients and prove nothing; they only separate noise from hands.
 type Class string
 
-// The classes of DESIGN §2. The zero value belongs to fields nobody owns.
+// The classes of docs/drift.md. The zero value belongs to fields nobody owns.
 const (
 	ClassNone        Class = ""
 	ClassSelf        Class = "self"

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Noise tells hands from programs that do their job: which field managers belong
@@ -18,7 +20,7 @@ type Noise struct {
 	// Quiet are further additions that are never drift: paths as policy's
 	// ignore_fields writes them ("*" matches one element, the subtree is
 	// included). What Git names itself is never quiet.
-	Quiet []Path `json:"quiet,omitempty"`
+	Quiet []nested.Path `json:"quiet,omitempty"`
 }
 
 // ClassRule gives field managers a class: by exact name, by prefix when the
@@ -30,7 +32,7 @@ type ClassRule struct {
 
 // QuietRule is one kind of addition that is never drift.
 type QuietRule struct {
-	Path Path
+	Path nested.Path
 	// Why says what leaves it behind.
 	Why string
 }
@@ -54,8 +56,8 @@ func (n Noise) ClassOf(manager string) Class {
 	return ClassUnknown
 }
 
-// isQuiet says that an addition at the path is never drift.
-func (n Noise) isQuiet(path Path) bool {
+// IsQuiet says that an addition at the path is never drift.
+func (n Noise) IsQuiet(path nested.Path) bool {
 	return slices.ContainsFunc(n.Quiet, path.Matches) ||
 		slices.ContainsFunc(builtinQuiet, func(rule QuietRule) bool { return path.Matches(rule.Path) })
 }
@@ -91,24 +93,25 @@ func BuiltinManagers() []ClassRule { return slices.Clone(builtinManagers) }
 
 // builtinQuiet are additions that clients leave behind as part of their job.
 var builtinQuiet = []QuietRule{
-	{Path{"metadata", "annotations", lastApplied}, "`kubectl apply`, client-side: its copy of the manifest"},
-	{Path{"metadata", "annotations", restartedAt}, "`kubectl rollout restart`"},
-	{Path{"spec", "template", "metadata", "annotations", restartedAt}, "`kubectl rollout restart`"},
-	{Path{"metadata", "annotations", "kubernetes.io/change-cause"}, "`kubectl --record`, and those who write it by hand for `rollout history`"},
-	{Path{"metadata", "annotations", "deployment.kubernetes.io/revision"}, "the Deployment controller's count of rollouts; `rollout undo` copies it"},
-	{Path{"metadata", "annotations", "deprecated.daemonset.template.generation"}, "the API server's count of a DaemonSet's templates"},
-	{Path{"metadata", "annotations", "control-plane.alpha.kubernetes.io/leader"}, "leader election, by whatever program is elected"},
-	{Path{"metadata", "annotations", "field.cattle.io/publicEndpoints"}, "Rancher's list of a workload's addresses"},
-	{Path{"metadata", "annotations", AnnotationSuspendUntil}, "Killick's own switch"},
-	{Path{"metadata", "annotations", AnnotationSuspendReason}, "Killick's own switch"},
-	{Path{"metadata", "annotations", AnnotationBreakGlassUntil}, "Killick's own switch"},
-	{Path{"metadata", "annotations", AnnotationBreakGlassReason}, "Killick's own switch"},
-	{Path{"metadata", "finalizers"}, "whoever must act before the object goes"},
-	{Path{"metadata", "ownerReferences"}, "whoever owns the object, and garbage collection"},
-	{Path{"status"}, "controllers; Git has no say in it"},
+	{nested.Path{"metadata", "annotations", LastApplied}, "`kubectl apply`, client-side: its copy of the manifest"},
+	{nested.Path{"metadata", "annotations", restartedAt}, "`kubectl rollout restart`"},
+	{nested.Path{"spec", "template", "metadata", "annotations", restartedAt}, "`kubectl rollout restart`"},
+	{nested.Path{"metadata", "annotations", "kubernetes.io/change-cause"}, "`kubectl --record`, and those who write it by hand for `rollout history`"},
+	{nested.Path{"metadata", "annotations", "deployment.kubernetes.io/revision"}, "the Deployment controller's count of rollouts; `rollout undo` copies it"},
+	{nested.Path{"metadata", "annotations", "deprecated.daemonset.template.generation"}, "the API server's count of a DaemonSet's templates"},
+	{nested.Path{"metadata", "annotations", "control-plane.alpha.kubernetes.io/leader"}, "leader election, by whatever program is elected"},
+	{nested.Path{"metadata", "annotations", "field.cattle.io/publicEndpoints"}, "Rancher's list of a workload's addresses"},
+	{nested.Path{"metadata", "annotations", AnnotationSuspendUntil}, "Killick's own switch"},
+	{nested.Path{"metadata", "annotations", AnnotationSuspendReason}, "Killick's own switch"},
+	{nested.Path{"metadata", "annotations", AnnotationBreakGlassUntil}, "Killick's own switch"},
+	{nested.Path{"metadata", "annotations", AnnotationBreakGlassReason}, "Killick's own switch"},
+	{nested.Path{"metadata", "finalizers"}, "whoever must act before the object goes"},
+	{nested.Path{"metadata", "ownerReferences"}, "whoever owns the object, and garbage collection"},
+	{nested.Path{"status"}, "controllers; Git has no say in it"},
 }
 
 const (
-	lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+	// LastApplied is where kubectl apply, client-side, keeps its copy of a manifest.
+	LastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 	restartedAt = "kubectl.kubernetes.io/restartedAt"
 )

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/killick-dev/killick/internal/githost"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Object is one desired object: what Git says, rendered and normalised. The
@@ -27,7 +30,7 @@ type Object struct {
 	// the clock, a random function or the order of a map decides them: set when the object
 	// is created, and left alone from then on (see Standing). A list element is named by
 	// fields that tell it from the others, whatever the API's own keys of the list are.
-	Nondeterministic []Path
+	Nondeterministic []nested.Path
 	// Packed is the manifest as JSON where Manifest is nil: see Pack. Both are nil
 	// once nobody will look at the object again.
 	Packed []byte
@@ -118,7 +121,7 @@ type App struct {
 	DependsOn      []string
 	HealthTimeout  time.Duration // how long a run waits for what it applied to become Current
 	Helm           HelmOptions
-	Web            Web // where its repository can be read
+	Web            githost.Web // where its repository can be read
 }
 
 // Suspension switches writes off for a while.

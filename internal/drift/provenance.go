@@ -7,13 +7,15 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/githost"
 )
 
 // Provenance is what an app's objects were rendered from, as names: the config's own
 // place, the app's, and what chooses the renderer's output. Contents of values, chart
 // versions, digests and commits are not part of it: those come from the commit.
 //
-// Only what this very source applied may be pruned (SAFETY, Pruning). Two configs that
+// Only what this very source applied may be pruned (docs/guards.md). Two configs that
 // share an app name and a state namespace therefore never prune each other's objects.
 type Provenance struct {
 	Config     ConfigPlace `json:"config"`
@@ -41,10 +43,10 @@ func (c ConfigPlace) Same(other ConfigPlace) bool {
 
 // repositoryName is what the URLs of one repository by https and ssh have in common.
 func repositoryName(repository string) string {
-	if web := WebOf(repository); web.URL != "" {
+	if web := githost.WebOf(repository); web.URL != "" {
 		return web.URL
 	}
-	host, where, _ := splitGitURL(repository)
+	host, where, _ := githost.SplitGitURL(repository)
 	if host == "" { // a port of its own, or a path
 		return strings.TrimSuffix(strings.TrimRight(repository, "/"), ".git")
 	}
@@ -86,8 +88,8 @@ func (p Provenance) Standing(recorded string) Provenance {
 	return p
 }
 
-// differs words in what a recorded source is not this one: `path was "a", is "b"`.
-func (p Provenance) differs(recorded string) string {
+// Differs words in what a recorded source is not this one: `path was "a", is "b"`.
+func (p Provenance) Differs(recorded string) string {
 	var was Provenance
 	if json.Unmarshal([]byte(recorded), &was) != nil {
 		return fmt.Sprintf("it was %q", recorded)

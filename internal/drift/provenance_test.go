@@ -1,6 +1,8 @@
 package drift
 
-import "testing"
+import (
+	"testing"
+)
 
 // A plan from a clone stands for the run that was last here: only where things are
 // fetched from is that run's.
@@ -36,7 +38,7 @@ func TestProvenanceStanding(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.reason, got, c.same)
 		}
 	}
-	if got := run.differs("main apps/shop kustomize"); got != `it was "main apps/shop kustomize"` {
+	if got := run.Differs("main apps/shop kustomize"); got != `it was "main apps/shop kustomize"` {
 		t.Errorf("a source of an older form: %s", got)
 	}
 }

@@ -1,6 +1,8 @@
 package drift
 
-import "time"
+import (
+	"time"
+)
 
 // Record is what a complete run leaves so that the next can tell whether anything
 // moved, and can look after the cluster while Git does not answer.
@@ -63,26 +65,4 @@ func (r RecordedApp) App() App {
 // Fresh says that a run at this moment may still rely on the record.
 func (r Record) Fresh(now time.Time) bool {
 	return !now.Before(r.At) && now.Sub(r.At) < FullEvery
-}
-
-// Writers are the field managers that wrote an object after a moment, with the time
-// of their last write; ourselves and writers of status aside.
-func Writers(live map[string]any, after time.Time) []Writer {
-	entries, err := Noise{}.read(live)
-	if err != nil {
-		return nil
-	}
-	var found []Writer
-	for _, entry := range entries {
-		if !entry.ours() && entry.subresource != "status" && !entry.time.Before(after.Truncate(time.Second)) {
-			found = append(found, Writer{Manager: entry.manager, Time: entry.time})
-		}
-	}
-	return found
-}
-
-// Writer is one field manager and its last write.
-type Writer struct {
-	Manager string
-	Time    time.Time
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Refusal is the API server's no to one write or dry-run.
@@ -42,13 +44,13 @@ func (r *Refusal) Error() string {
 // Unwrap gives the kind, for errors.Is.
 func (r *Refusal) Unwrap() error { return r.Kind }
 
-// nulled says that all the API server refuses is the null that an apply makes of maps and
+// Nulled says that all the API server refuses is the null that an apply makes of maps and
 // lists which Git empties: few schemas of custom resources allow it. granted are what
 // Git dropped there, too; a write removes that before it applies (Removals), so that the
 // container is empty already.
-func nulled(refusal *Refusal, granted []FieldChange) bool {
+func Nulled(refusal *Refusal, granted []FieldChange) bool {
 	causes := slices.DeleteFunc(slices.Clone(refusal.Causes), func(cause RefusalCause) bool {
-		return strings.Contains(cause.Message, uncheckedRules)
+		return strings.Contains(cause.Message, UncheckedRules)
 	})
 	return len(causes) > 0 && !slices.ContainsFunc(causes, func(cause RefusalCause) bool {
 		isNull := cause.Type == "FieldValueTypeInvalid" && strings.HasPrefix(cause.Message, `Invalid value: "null"`)
@@ -56,16 +58,16 @@ func nulled(refusal *Refusal, granted []FieldChange) bool {
 	})
 }
 
-// uncheckedRules is what the API server adds to a refusal where a CRD has rules in CEL
+// UncheckedRules is what the API server adds to a refusal where a CRD has rules in CEL
 // (apiextensions-apiserver, registry/customresource/strategy.go).
-const uncheckedRules = "some validation rules were not checked because the object was invalid"
+const UncheckedRules = "some validation rules were not checked because the object was invalid"
 
 // index is how the API counts an item of a list whose items have keys.
 var index = regexp.MustCompile(`\[[^\]]*\]`)
 
 // liesBelow says that a path lies below a place in the API's own notation: in any item
 // where that counts the items of an object which nobody has seen.
-func liesBelow(path Path, field string) bool {
+func liesBelow(path nested.Path, field string) bool {
 	place, above := index.ReplaceAllString(field, "[]"), ""
 	for _, element := range path[:len(path)-1] {
 		switch {
@@ -83,24 +85,24 @@ func liesBelow(path Path, field string) bool {
 	return false
 }
 
-// separable are the additions that may be removed where the server refused to remove
+// Separable are the additions that may be removed where the server refused to remove
 // all of them at once: those outside of the fields that it refused. nil when it did
 // not say which fields those are.
-func separable(added []Path, err error) []Path {
+func Separable(added []nested.Path, err error) []nested.Path {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || len(refusal.Causes) == 0 {
 		return nil
 	}
 	rest := slices.Clone(added)
 	for _, cause := range refusal.Causes {
-		refused := parseFieldPath(cause.Field)
+		refused := ParseFieldPath(cause.Field)
 		if i := slices.IndexFunc(refused, func(name string) bool { return strings.HasPrefix(name, "[") }); i >= 0 {
 			refused = refused[:i] // an index of the object without them
 		}
 		if len(refused) == 0 {
 			return nil
 		}
-		rest = slices.DeleteFunc(rest, func(p Path) bool { return p.HasPrefix(refused) || refused.HasPrefix(p) })
+		rest = slices.DeleteFunc(rest, func(p nested.Path) bool { return p.HasPrefix(refused) || refused.HasPrefix(p) })
 	}
 	if len(rest) == len(added) {
 		return nil
@@ -108,27 +110,27 @@ func separable(added []Path, err error) []Path {
 	return rest
 }
 
-// immutablePaths reads from a refusal which fields cannot change in place.
-func immutablePaths(err error) []Path {
+// ImmutablePaths reads from a refusal which fields cannot change in place.
+func ImmutablePaths(err error) []nested.Path {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || !errors.Is(refusal, ErrImmutable) {
 		return nil
 	}
-	paths := make([]Path, 0, len(refusal.Causes))
+	paths := make([]nested.Path, 0, len(refusal.Causes))
 	for _, cause := range refusal.Causes {
-		if path := parseFieldPath(cause.Field); len(path) > 0 {
+		if path := ParseFieldPath(cause.Field); len(path) > 0 {
 			paths = append(paths, path)
 		}
 	}
 	if len(paths) == 0 {
-		paths = append(paths, Path{"spec"})
+		paths = append(paths, nested.Path{"spec"})
 	}
 	return paths
 }
 
-// parseFieldPath reads the API's own notation: spec.ports[0].name.
-func parseFieldPath(field string) Path {
-	var path Path
+// ParseFieldPath reads the API's own notation: spec.ports[0].name.
+func ParseFieldPath(field string) nested.Path {
+	var path nested.Path
 	name := ""
 	flush := func() {
 		if name != "" {

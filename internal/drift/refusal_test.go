@@ -1,6 +1,8 @@
 package drift
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestRefusalText: a comparison of Go structs is nothing that a person can use.
 func TestRefusalText(t *testing.T) {

@@ -1,6 +1,10 @@
 package drift
 
-import "time"
+import (
+	"time"
+
+	"github.com/killick-dev/killick/internal/githost"
+)
 
 // ReportSchema names the version of the report document.
 const ReportSchema = "killick.dev/report/v1alpha1"
@@ -66,7 +70,7 @@ type ReportApp struct {
 	Renderer Renderer       `json:"renderer,omitempty"`
 	Revision ReportRevision `json:"revision"`
 	// Complete says that everything of the app was fetched, rendered, read and
-	// decided (SAFETY P2 up to the writes).
+	// decided (docs/guards.md, P2 up to the writes).
 	Complete bool         `json:"complete"`
 	Health   HealthStatus `json:"health"`
 	// Unhealthy are the live objects that keep the app from being Current, worst first; at
@@ -137,8 +141,8 @@ type ReportRevision struct {
 	Worktree   bool      `json:"worktree,omitempty"`
 	// URL is the commit's page on the Git host, and Web the repository's; empty where
 	// that is not known for sure.
-	URL string `json:"url,omitempty"`
-	Web *Web   `json:"web,omitempty"`
+	URL string       `json:"url,omitempty"`
+	Web *githost.Web `json:"web,omitempty"`
 }
 
 // ReportCounts are exact even where lists are cut. The first six say what was

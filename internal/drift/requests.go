@@ -1,5 +1,9 @@
 package drift
 
+import (
+	"github.com/killick-dev/killick/internal/nested"
+)
+
 // RenderRequest is everything a render may depend on: plain values and a
 // read-only tree, so that it can move into a child process.
 type RenderRequest struct {
@@ -59,21 +63,14 @@ type ApplyRequest struct {
 	// before the apply, so that the apply removes what others added.
 	ManagedFields []any
 	// Patch holds further JSON patch operations to send with ManagedFields.
-	Patch []PatchOp
+	Patch []nested.PatchOp
 	// Emptied are empty values that the manifest names and that the apply may lose: it
 	// makes null of the containers that lose their last members by it
 	// (structured-merge-diff, typed/remove.go). A second one makes them again, and has
 	// the server fill in its defaults there.
-	Emptied []Path
+	Emptied []nested.Path
 	// Replace deletes the judged object and creates it again.
 	Replace bool
-}
-
-// PatchOp is one JSON patch operation (RFC 6902).
-type PatchOp struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value,omitempty"`
 }
 
 // DeleteRequest is one granted prune, with the preconditions it was judged by.

@@ -1,9 +1,12 @@
-package drift
+package drift_test
 
 import (
 	"encoding/json"
 	"testing"
 	"time"
+
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/testenv/model"
 )
 
 // through is a value as it is read back from the state.
@@ -23,28 +26,28 @@ func through[T any](t *testing.T, value T) T {
 func TestSealedState(t *testing.T) {
 	t.Parallel()
 	replicas := int64(3)
-	full := AppState{Basis: "v1", Rows: map[string]Row{
+	full := drift.AppState{Basis: "v1", Rows: map[string]drift.Row{
 		"ConfigMap a/b": {UID: "u", DesiredHash: "h", Digest: "d", Version: "7", Proof: true, Findings: []string{}},
-		"Deployment c":  {UID: "v", Replicas: &replicas, Health: HealthInProgress, Findings: []string{"said"}},
+		"Deployment c":  {UID: "v", Replicas: &replicas, Health: drift.HealthInProgress, Findings: []string{"said"}},
 	}}
-	for name, state := range map[string]AppState{"full": full, "empty": {Rows: map[string]Row{}}, "zero": {}} {
-		sealed := through(t, state.Sealed(testKey, "shop"))
-		if !sealed.Trusted(testKey, "shop") {
+	for name, state := range map[string]drift.AppState{"full": full, "empty": {Rows: map[string]drift.Row{}}, "zero": {}} {
+		sealed := through(t, state.Sealed(model.TestKey, "shop"))
+		if !sealed.Trusted(model.TestKey, "shop") {
 			t.Errorf("%s: a state as it was written is not trusted", name)
 		}
-		if sealed.Trusted(testKey, "blog") || sealed.Trusted([]byte("another key"), "shop") || state.Trusted(testKey, "shop") {
+		if sealed.Trusted(model.TestKey, "blog") || sealed.Trusted([]byte("another key"), "shop") || state.Trusted(model.TestKey, "shop") {
 			t.Errorf("%s: trusted as another app's, under another key, or without a seal", name)
 		}
 	}
-	forged := through(t, full.Sealed(testKey, "shop"))
+	forged := through(t, full.Sealed(model.TestKey, "shop"))
 	row := forged.Rows["ConfigMap a/b"]
 	row.Version = "8"
 	forged.Rows["ConfigMap a/b"] = row
-	if forged.Trusted(testKey, "shop") {
+	if forged.Trusted(model.TestKey, "shop") {
 		t.Error("a changed row is trusted")
 	}
-	forged = through(t, full.Sealed(testKey, "shop"))
-	if forged.Basis = "v2"; forged.Trusted(testKey, "shop") {
+	forged = through(t, full.Sealed(model.TestKey, "shop"))
+	if forged.Basis = "v2"; forged.Trusted(model.TestKey, "shop") {
 		t.Error("another basis is trusted")
 	}
 }
@@ -52,19 +55,19 @@ func TestSealedState(t *testing.T) {
 func TestSealedRecord(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 3600)
-	record := Record{
+	record := drift.Record{
 		Basis: "b", Tips: map[string]string{"": "c0ffee"}, Repositories: []byte(`{}`), Settled: true,
-		Standing: &Standing{Kinds: map[string][]Kind{"": {{Version: "v1", Kind: "ConfigMap"}, {Group: "apps", Version: "v1", Kind: "Deployment"}}}, Objects: "o", State: "s"},
+		Standing: &drift.Standing{Kinds: map[string][]drift.Kind{"": {{Version: "v1", Kind: "ConfigMap"}, {Group: "apps", Version: "v1", Kind: "Deployment"}}}, Objects: "o", State: "s"},
 		At:       time.Date(2026, 11, 21, 3, 4, 5, 0, time.UTC),
-		Apps: []RecordedApp{{Report: ReportApp{Name: "shop", Resources: []ReportResource{},
-			Revision: ReportRevision{Commit: "c0ffee", Time: time.Date(2026, 11, 20, 1, 2, 3, 0, zone)}}}},
+		Apps: []drift.RecordedApp{{Report: drift.ReportApp{Name: "shop", Resources: []drift.ReportResource{},
+			Revision: drift.ReportRevision{Commit: "c0ffee", Time: time.Date(2026, 11, 20, 1, 2, 3, 0, zone)}}}},
 	}
-	sealed := through(t, record.Sealed(testKey))
-	if !sealed.Trusted(testKey) || record.Trusted(testKey) || sealed.Trusted([]byte("another key")) {
+	sealed := through(t, record.Sealed(model.TestKey))
+	if !sealed.Trusted(model.TestKey) || record.Trusted(model.TestKey) || sealed.Trusted([]byte("another key")) {
 		t.Error("trusted is a record as it was written, and no other")
 	}
 	sealed.Repositories = []byte(`{"x": {"url": "https://elsewhere.example.com", "tokenFile": "/etc/killick/git/token"}}`)
-	if sealed.Trusted(testKey) {
+	if sealed.Trusted(model.TestKey) {
 		t.Error("a record that sends the token elsewhere is trusted")
 	}
 }

@@ -1,6 +1,8 @@
 package drift
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestDigestOf(t *testing.T) {
 	t.Parallel()

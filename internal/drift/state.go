@@ -1,6 +1,10 @@
 package drift
 
-import "time"
+import (
+	"time"
+
+	"github.com/killick-dev/killick/internal/nested"
+)
 
 // Entry is one object in an app's inventory. UID is empty between the superset
 // write before an apply and the confirmation after it.
@@ -13,7 +17,7 @@ type Entry struct {
 	// stands here and not in the cache, because losing it would run the Job again.
 	Finished string `json:"finished,omitempty"`
 	// Keep is the mark in Git's last manifest that forbids deleting the object, such
-	// as "helm.sh/resource-policy=keep" (SAFETY P6). It holds when somebody takes the
+	// as "helm.sh/resource-policy=keep" (docs/guards.md, P6). It holds when somebody takes the
 	// mark off the live object.
 	Keep string `json:"keep,omitempty"`
 }
@@ -56,9 +60,9 @@ type Row struct {
 	// Replicas is the live spec.replicas, where there is one.
 	Replicas *int64 `json:"replicas,omitempty"`
 	// Named are the fields that the manifest named.
-	Named Named `json:"named,omitempty"`
+	Named nested.PathSums `json:"named,omitempty"`
 	// EmptyLists are those of the manifest that an apply cannot own.
-	EmptyLists []Path `json:"emptyLists,omitempty"`
+	EmptyLists []nested.Path `json:"emptyLists,omitempty"`
 	// Health is the object's health when it was not Current.
 	Health HealthStatus `json:"health,omitempty"`
 	// HealthReason says why, without secrets, and HealthSince and HealthCreated are
@@ -72,20 +76,6 @@ type Row struct {
 	Aging bool `json:"aging,omitempty"`
 	// Findings are what is said about the object although it is in sync.
 	Findings []string `json:"findings,omitempty"`
-}
-
-// RowOf is what a row keeps of a manifest and of the live object that is as it says; the
-// manifest's hash and what it proves are the run's to say. An error says that the live
-// object's managedFields cannot be read.
-func (n Noise) RowOf(key []byte, manifest, live map[string]any) (Row, error) {
-	entries, err := n.read(live)
-	if err != nil {
-		return Row{}, err
-	}
-	digest, err := digestOf(key, entries, live)
-	shape := structure(entries)
-	return Row{UID: UIDOf(live), Digest: digest, Replicas: Replicas(live),
-		Named: namedFields(manifest, live, shape), EmptyLists: emptyListsOf(manifest, live, entries, shape)}, err
 }
 
 // AppState is the cache kept per app. Losing it costs requests, one extra message per
@@ -112,18 +102,6 @@ type AppState struct {
 type Applies struct {
 	DesiredHash string      `json:"desired"`
 	At          []time.Time `json:"at"`
-}
-
-// Redacted is a sealed state in which nothing is left of what the redactor knows: rows say
-// in words how an object is, and an object's status holds what its controller likes.
-func (s AppState) Redacted(r Redactor, key []byte, app string) AppState {
-	rows := map[string]Row{}
-	for id, row := range s.Rows {
-		row.HealthReason = r.String(row.HealthReason)
-		rows[id] = row
-	}
-	s.Rows = rows
-	return s.Sealed(key, app)
 }
 
 // Sealed is the state with the seal of its rows.

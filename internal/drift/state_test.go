@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"slices"
@@ -8,60 +8,40 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-)
 
-// The vectors of research/others.md §2.3: kubectl's own test and two more.
-func TestApplySetID(t *testing.T) {
-	t.Parallel()
-	for want, parent := range map[string]ID{
-		"applyset-0eFHV8ySqp7XoShsGvyWFQD3s96yqwHmzc4e0HR1dsY-v1": {Kind: "Secret", Namespace: "test", Name: "my-set"},
-		"applyset-gixR4KUFBNRxOPyC-scYMHmBW0ziohNNkE_oCmTLycQ-v1": {Kind: "ConfigMap", Namespace: "test", Name: "my-set"},
-		"applyset-NJoolFf1AHoJxBrkKuWdTlcLl3OE9YrxDlEdgX3_Pz8-v1": {Group: "company.com", Kind: "ApplySet", Name: "thing"},
-	} {
-		if got := applySetID(parent); got != want {
-			t.Errorf("%v: %s, want %s", parent, got, want)
-		}
-	}
-	got := ApplySetID("storefront", "killick")
-	if got != applySetID(ID{Kind: "ConfigMap", Namespace: "killick", Name: "killick-app-storefront"}) {
-		t.Errorf("the parent is the app's ConfigMap: %s", got)
-	}
-	if len(got) != 55 || strings.ContainsAny(got, "=+/") {
-		t.Errorf("a label value of 55 characters: %s", got)
-	}
-	if got == ApplySetID("storefront", "other") || got == ApplySetID("payments", "killick") {
-		t.Error("the app and the state namespace make the id")
-	}
-	if ParentName("a") != "killick-app-a" || StateName("a") != "killick-state-a" {
-		t.Errorf("%s %s", ParentName("a"), StateName("a"))
-	}
-}
+	"github.com/killick-dev/killick/internal/dependency"
+	"github.com/killick-dev/killick/internal/diff"
+	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/ownership"
+	"github.com/killick-dev/killick/internal/testenv/model"
+)
 
 func TestWithPartOf(t *testing.T) {
 	t.Parallel()
-	object := rendered(t, deploymentYAML)
-	before := short(object.Manifest)
-	got, err := WithPartOf(object, testPartOf)
+	object := model.Rendered(t, model.DeploymentYAML)
+	before := model.Short(object.Manifest)
+	got, err := drift.WithPartOf(object, model.TestPartOf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"app": "web", LabelPartOf: testPartOf}, Labels(got.Manifest)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"app": "web", drift.LabelPartOf: model.TestPartOf}, nested.Labels(got.Manifest)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if short(object.Manifest) != before {
+	if model.Short(object.Manifest) != before {
 		t.Error("the manifest was changed in place")
 	}
 	for name, manifest := range map[string]map[string]any{
 		"no metadata": {}, "no labels": {"metadata": map[string]any{"name": "x"}}, "labels null": {"metadata": map[string]any{"labels": nil}},
 	} {
-		got, err := WithPartOf(Object{Manifest: manifest}, testPartOf)
-		if err != nil || Labels(got.Manifest)[LabelPartOf] != testPartOf {
+		got, err := drift.WithPartOf(drift.Object{Manifest: manifest}, model.TestPartOf)
+		if err != nil || nested.Labels(got.Manifest)[drift.LabelPartOf] != model.TestPartOf {
 			t.Errorf("%s: %v, %v", name, got.Manifest, err)
 		}
 	}
-	own := rendered(t, with(t, configMapYAML, "namespace: storefront}", "namespace: storefront, labels: {applyset.kubernetes.io/part-of: mine}}"))
-	_, err = WithPartOf(own, testPartOf)
-	report := ReportOf("a", "x", err)
+	own := model.Rendered(t, model.With(t, model.ConfigMapYAML, "namespace: storefront}", "namespace: storefront, labels: {applyset.kubernetes.io/part-of: mine}}"))
+	_, err = drift.WithPartOf(own, model.TestPartOf)
+	report := drift.ReportOf("a", "x", err)
 	if err == nil || report.Stage != "render" || report.File != "apps/storefront/web.yaml:3" || report.Hint == "" {
 		t.Errorf("membership is not Git's to give: %+v", report)
 	}
@@ -69,7 +49,7 @@ func TestWithPartOf(t *testing.T) {
 
 func TestReadControls(t *testing.T) {
 	t.Parallel()
-	now := testStart
+	now := model.TestStart
 	future, past := now.Add(time.Hour).Format(time.RFC3339), now.Add(-time.Hour).Format(time.RFC3339)
 	annotated := func(kv ...string) map[string]any {
 		annotations := map[string]any{}
@@ -81,33 +61,33 @@ func TestReadControls(t *testing.T) {
 	cases := []struct {
 		name, reason string
 		live         map[string]any
-		want         Controls
+		want         drift.Controls
 		fails        string
 	}{
-		{"none", "no switches", map[string]any{}, Controls{}, ""},
-		{"no object", "nothing there", nil, Controls{}, ""},
-		{"suspended", "until then", annotated(AnnotationSuspendUntil, future, AnnotationSuspendReason, "migration"),
-			Controls{Suspend: Control{Active: true, Until: now.Add(time.Hour), Reason: "migration"}}, ""},
-		{"over", "read, and not active", annotated(AnnotationSuspendUntil, past, AnnotationSuspendReason, "migration"),
-			Controls{Suspend: Control{Until: now.Add(-time.Hour), Reason: "migration"}}, ""},
-		{"this very moment", "until, and not longer", annotated(AnnotationSuspendUntil, now.Format(time.RFC3339), AnnotationSuspendReason, "x"),
-			Controls{Suspend: Control{Until: now, Reason: "x"}}, ""},
-		{"break glass", "its own pair", annotated(AnnotationBreakGlassUntil, future, AnnotationBreakGlassReason, "outage"),
-			Controls{BreakGlass: Control{Active: true, Until: now.Add(time.Hour), Reason: "outage"}}, ""},
-		{"both", "two pairs", annotated(AnnotationSuspendUntil, past, AnnotationSuspendReason, "a", AnnotationBreakGlassUntil, future, AnnotationBreakGlassReason, "b"),
-			Controls{Suspend: Control{Until: now.Add(-time.Hour), Reason: "a"}, BreakGlass: Control{Active: true, Until: now.Add(time.Hour), Reason: "b"}}, ""},
-		{"another zone", "RFC 3339 has an offset", annotated(AnnotationSuspendUntil, "2026-11-02T10:00:00+01:00", AnnotationSuspendReason, "x"),
-			Controls{Suspend: Control{Active: true, Until: now.Add(time.Hour), Reason: "x"}}, ""},
-		{"no reason", "both of a pair are required", annotated(AnnotationSuspendUntil, future), Controls{}, AnnotationSuspendReason},
-		{"an empty reason", "an empty one is none", annotated(AnnotationSuspendUntil, future, AnnotationSuspendReason, ""), Controls{}, AnnotationSuspendReason},
-		{"no time", "both of a pair are required", annotated(AnnotationBreakGlassReason, "x"), Controls{}, AnnotationBreakGlassUntil},
-		{"a day", "not RFC 3339", annotated(AnnotationSuspendUntil, "2026-12-01", AnnotationSuspendReason, "x"), Controls{}, "not an RFC 3339 time"},
-		{"a word", "not RFC 3339", annotated(AnnotationBreakGlassUntil, "tomorrow", AnnotationBreakGlassReason, "x"), Controls{}, `"tomorrow"`},
-		{"an empty time", "not RFC 3339", annotated(AnnotationSuspendUntil, "", AnnotationSuspendReason, "x"), Controls{}, "not an RFC 3339 time"},
-		{"one good, one bad", "a bad value spoils all of them", annotated(AnnotationSuspendUntil, future, AnnotationSuspendReason, "x", AnnotationBreakGlassReason, "y"), Controls{}, AnnotationBreakGlassUntil},
+		{"none", "no switches", map[string]any{}, drift.Controls{}, ""},
+		{"no object", "nothing there", nil, drift.Controls{}, ""},
+		{"suspended", "until then", annotated(drift.AnnotationSuspendUntil, future, drift.AnnotationSuspendReason, "migration"),
+			drift.Controls{Suspend: drift.Control{Active: true, Until: now.Add(time.Hour), Reason: "migration"}}, ""},
+		{"over", "read, and not active", annotated(drift.AnnotationSuspendUntil, past, drift.AnnotationSuspendReason, "migration"),
+			drift.Controls{Suspend: drift.Control{Until: now.Add(-time.Hour), Reason: "migration"}}, ""},
+		{"this very moment", "until, and not longer", annotated(drift.AnnotationSuspendUntil, now.Format(time.RFC3339), drift.AnnotationSuspendReason, "x"),
+			drift.Controls{Suspend: drift.Control{Until: now, Reason: "x"}}, ""},
+		{"break glass", "its own pair", annotated(drift.AnnotationBreakGlassUntil, future, drift.AnnotationBreakGlassReason, "outage"),
+			drift.Controls{BreakGlass: drift.Control{Active: true, Until: now.Add(time.Hour), Reason: "outage"}}, ""},
+		{"both", "two pairs", annotated(drift.AnnotationSuspendUntil, past, drift.AnnotationSuspendReason, "a", drift.AnnotationBreakGlassUntil, future, drift.AnnotationBreakGlassReason, "b"),
+			drift.Controls{Suspend: drift.Control{Until: now.Add(-time.Hour), Reason: "a"}, BreakGlass: drift.Control{Active: true, Until: now.Add(time.Hour), Reason: "b"}}, ""},
+		{"another zone", "RFC 3339 has an offset", annotated(drift.AnnotationSuspendUntil, "2026-11-02T10:00:00+01:00", drift.AnnotationSuspendReason, "x"),
+			drift.Controls{Suspend: drift.Control{Active: true, Until: now.Add(time.Hour), Reason: "x"}}, ""},
+		{"no reason", "both of a pair are required", annotated(drift.AnnotationSuspendUntil, future), drift.Controls{}, drift.AnnotationSuspendReason},
+		{"an empty reason", "an empty one is none", annotated(drift.AnnotationSuspendUntil, future, drift.AnnotationSuspendReason, ""), drift.Controls{}, drift.AnnotationSuspendReason},
+		{"no time", "both of a pair are required", annotated(drift.AnnotationBreakGlassReason, "x"), drift.Controls{}, drift.AnnotationBreakGlassUntil},
+		{"a day", "not RFC 3339", annotated(drift.AnnotationSuspendUntil, "2026-12-01", drift.AnnotationSuspendReason, "x"), drift.Controls{}, "not an RFC 3339 time"},
+		{"a word", "not RFC 3339", annotated(drift.AnnotationBreakGlassUntil, "tomorrow", drift.AnnotationBreakGlassReason, "x"), drift.Controls{}, `"tomorrow"`},
+		{"an empty time", "not RFC 3339", annotated(drift.AnnotationSuspendUntil, "", drift.AnnotationSuspendReason, "x"), drift.Controls{}, "not an RFC 3339 time"},
+		{"one good, one bad", "a bad value spoils all of them", annotated(drift.AnnotationSuspendUntil, future, drift.AnnotationSuspendReason, "x", drift.AnnotationBreakGlassReason, "y"), drift.Controls{}, drift.AnnotationBreakGlassUntil},
 	}
 	for _, c := range cases {
-		got, err := ReadControls(c.live, now)
+		got, err := drift.ReadControls(c.live, now)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s (-want +got):\n%s", c.name, c.reason, diff)
 		}
@@ -137,11 +117,11 @@ func TestToolOf(t *testing.T) {
 		{"kluctl", "{labels: {kluctl.io/discriminator: x}}", "kluctl"},
 	}
 	for _, c := range cases {
-		if got := toolOf(tree(t, "metadata: "+c.meta)); got != c.want {
+		if got := ownership.ToolOf(model.Tree(t, "metadata: "+c.meta)); got != c.want {
 			t.Errorf("%s: %q", c.reason, got)
 		}
 	}
-	own := liveOwnership(tree(t, "metadata: {ownerReferences: [{kind: A}, {kind: B, controller: true}], labels: {kapp.k14s.io/app: x}}"), nil)
+	own := ownership.LiveOwnership(model.Tree(t, "metadata: {ownerReferences: [{kind: A}, {kind: B, controller: true}], labels: {kapp.k14s.io/app: x}}"), nil)
 	if !own.Controlled || own.Tool != "kapp" || own.LabelOwned || own.Managers == nil {
 		t.Errorf("%+v", own)
 	}
@@ -149,8 +129,8 @@ func TestToolOf(t *testing.T) {
 
 func TestHashManifest(t *testing.T) {
 	t.Parallel()
-	base := tree(t, widgetYAML)
-	hash := hashOf(t, base)
+	base := model.Tree(t, model.WidgetYAML)
+	hash := model.HashOf(t, base)
 	if len(hash) != 6+1+22 {
 		t.Errorf("the key's mark and 16 bytes: %s", hash)
 	}
@@ -159,24 +139,28 @@ func TestHashManifest(t *testing.T) {
 		other  map[string]any
 		same   bool
 	}{
-		{"itself", tree(t, widgetYAML), true},
-		{"1 and 1.0", func() map[string]any { o := tree(t, widgetYAML); put(t, o, at("spec size"), 3.0); return o }(), true},
-		{"another value", tree(t, with(t, widgetYAML, "size: 3", "size: 4")), false},
-		{"a key more", tree(t, with(t, widgetYAML, "size: 3", "size: 3\n  more: 1")), false},
-		{"another order in a list", tree(t, with(t, widgetYAML, "[/x, /y]", "[/y, /x]")), false},
-		{"a number and its text", tree(t, with(t, widgetYAML, "size: 3", `size: "3"`)), false},
-		{"null and nothing", tree(t, with(t, widgetYAML, "size: 3", "size: 3\n  more: null")), false},
+		{"itself", model.Tree(t, model.WidgetYAML), true},
+		{"1 and 1.0", func() map[string]any {
+			o := model.Tree(t, model.WidgetYAML)
+			model.Put(t, o, model.At("spec size"), 3.0)
+			return o
+		}(), true},
+		{"another value", model.Tree(t, model.With(t, model.WidgetYAML, "size: 3", "size: 4")), false},
+		{"a key more", model.Tree(t, model.With(t, model.WidgetYAML, "size: 3", "size: 3\n  more: 1")), false},
+		{"another order in a list", model.Tree(t, model.With(t, model.WidgetYAML, "[/x, /y]", "[/y, /x]")), false},
+		{"a number and its text", model.Tree(t, model.With(t, model.WidgetYAML, "size: 3", `size: "3"`)), false},
+		{"null and nothing", model.Tree(t, model.With(t, model.WidgetYAML, "size: 3", "size: 3\n  more: null")), false},
 		{"nothing", nil, false},
 	}
 	for _, c := range cases {
-		if got := hashOf(t, c.other); (got == hash) != c.same {
+		if got := model.HashOf(t, c.other); (got == hash) != c.same {
 			t.Errorf("%s: %s and %s", c.reason, hash, got)
 		}
 	}
-	if other, err := HashManifest([]byte("another key"), base); err != nil || other == hash {
+	if other, err := diff.HashManifest([]byte("another key"), base); err != nil || other == hash {
 		t.Errorf("the key makes the hash: %s, %v", other, err)
 	}
-	if _, err := HashManifest(testKey, map[string]any{"f": func() {}}); err == nil {
+	if _, err := diff.HashManifest(model.TestKey, map[string]any{"f": func() {}}); err == nil {
 		t.Error("what JSON cannot hold has no hash")
 	}
 }
@@ -187,7 +171,7 @@ func TestHashLive(t *testing.T) {
 	t.Parallel()
 	digest := func(t *testing.T, live map[string]any) string {
 		t.Helper()
-		got, err := standard.HashLive(testKey, live)
+		got, err := diff.HashLive(model.Standard, model.TestKey, live)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,75 +181,75 @@ func TestHashLive(t *testing.T) {
 	cases := []struct {
 		name, reason string
 		manifest     string
-		edit         func(*server)
+		edit         func(*model.Server)
 		same         bool
 	}{
-		{"nothing", "the same object", deploymentYAML, func(*server) {}, true},
-		{"resourceVersion", "every write moves it", deploymentYAML, func(s *server) { metadata(s.live)["resourceVersion"] = "77" }, true},
-		{"generation", "likewise", deploymentYAML, func(s *server) { metadata(s.live)["generation"] = int64(7) }, true},
-		{"status", "controllers write it all day", deploymentYAML, func(s *server) { s.live["status"] = map[string]any{"replicas": int64(3)} }, true},
-		{"times", "an entry's time is not a change", deploymentYAML, func(s *server) { entryOfOurs(s)["time"] = "2027-01-01T00:00:00Z" }, true},
-		{"a controller's field", "controllers are not people", deploymentYAML,
-			func(s *server) {
-				s.set("kube-controller-manager", "metadata annotations", map[string]any{"deployment.kubernetes.io/revision": "2"})
+		{"nothing", "the same object", model.DeploymentYAML, func(*model.Server) {}, true},
+		{"resourceVersion", "every write moves it", model.DeploymentYAML, func(s *model.Server) { nested.Metadata(s.Live)["resourceVersion"] = "77" }, true},
+		{"generation", "likewise", model.DeploymentYAML, func(s *model.Server) { nested.Metadata(s.Live)["generation"] = int64(7) }, true},
+		{"status", "controllers write it all day", model.DeploymentYAML, func(s *model.Server) { s.Live["status"] = map[string]any{"replicas": int64(3)} }, true},
+		{"times", "an entry's time is not a change", model.DeploymentYAML, func(s *model.Server) { model.EntryOfOurs(s)["time"] = "2027-01-01T00:00:00Z" }, true},
+		{"a controller's field", "controllers are not people", model.DeploymentYAML,
+			func(s *model.Server) {
+				s.Set("kube-controller-manager", "metadata annotations", map[string]any{"deployment.kubernetes.io/revision": "2"})
 			}, true},
-		{"the order of entries", "the server sorts them by time", deploymentYAML, func(s *server) {
-			items := listAt(metadata(s.live), "managedFields")
+		{"the order of entries", "the server sorts them by time", model.DeploymentYAML, func(s *model.Server) {
+			items := model.ListAt(nested.Metadata(s.Live), "managedFields")
 			slices.Reverse(items)
 		}, true},
-		{"our value by admission", "ownership stays and the value does not", deploymentYAML, func(s *server) { put(s.t, s.live, at(pod+"containers [name=app] image"), "x") }, false},
-		{"our value by hand", "ownership moves", deploymentYAML, func(s *server) { s.set("kubectl-edit", pod+"containers [name=app] image", "x") }, false},
-		{"our value removed", "ownership goes", deploymentYAML, func(s *server) { s.set("kubectl-edit", pod+"containers [name=proxy]", nil) }, false},
-		{"an addition", "a hand's field", deploymentYAML, func(s *server) { s.set("kubectl-label", "metadata labels team", "a") }, false},
-		{"an addition's value", "a hand's value", deploymentYAML, func(s *server) { put(s.t, s.live, at("metadata labels by-hand"), "other") }, false},
-		{"the order of a keyed list", "it is part of what was applied", deploymentYAML, func(s *server) {
-			containers, _ := ValueAt(s.live, at(pod+"containers"))
+		{"our value by admission", "ownership stays and the value does not", model.DeploymentYAML, func(s *model.Server) { model.Put(s.T, s.Live, model.At(pod+"containers [name=app] image"), "x") }, false},
+		{"our value by hand", "ownership moves", model.DeploymentYAML, func(s *model.Server) { s.Set("kubectl-edit", pod+"containers [name=app] image", "x") }, false},
+		{"our value removed", "ownership goes", model.DeploymentYAML, func(s *model.Server) { s.Set("kubectl-edit", pod+"containers [name=proxy]", nil) }, false},
+		{"an addition", "a hand's field", model.DeploymentYAML, func(s *model.Server) { s.Set("kubectl-label", "metadata labels team", "a") }, false},
+		{"an addition's value", "a hand's value", model.DeploymentYAML, func(s *model.Server) { model.Put(s.T, s.Live, model.At("metadata labels by-hand"), "other") }, false},
+		{"the order of a keyed list", "it is part of what was applied", model.DeploymentYAML, func(s *model.Server) {
+			containers, _ := nested.ValueAt(s.Live, model.At(pod+"containers"))
 			slices.Reverse(containers.([]any))
 		}, false},
-		{"the order of an atomic list", "it is its value", widgetYAML, func(s *server) {
-			rules, _ := ValueAt(s.live, at("spec rules"))
+		{"the order of an atomic list", "it is its value", model.WidgetYAML, func(s *model.Server) {
+			rules, _ := nested.ValueAt(s.Live, model.At("spec rules"))
 			slices.Reverse(rules.([]any))
 		}, false},
-		{"replicas", "of scalable kinds, whoever wrote them", with(t, deploymentYAML, "  replicas: 3\n", ""),
-			func(s *server) { s.set("kube-controller-manager/scale", "spec replicas", int64(9)) }, false},
+		{"replicas", "of scalable kinds, whoever wrote them", model.With(t, model.DeploymentYAML, "  replicas: 3\n", ""),
+			func(s *model.Server) { s.Set("kube-controller-manager/scale", "spec replicas", int64(9)) }, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := synced(t, c.manifest)
-			s.set("kubectl-edit", "metadata labels by-hand", "x")
-			before := digest(t, s.live)
+			s := model.Synced(t, c.manifest)
+			s.Set("kubectl-edit", "metadata labels by-hand", "x")
+			before := digest(t, s.Live)
 			c.edit(s)
-			if got := digest(t, s.live); (got == before) != c.same {
+			if got := digest(t, s.Live); (got == before) != c.same {
 				t.Errorf("%s: same %t", c.reason, !c.same)
 			}
 		})
 	}
 	t.Run("without our entry", func(t *testing.T) {
 		t.Parallel()
-		s := synced(t, configMapYAML)
-		delete(metadata(s.live), "managedFields")
-		before := digest(t, s.live)
-		s.live["status"] = "x"
-		metadata(s.live)["resourceVersion"] = "9"
-		if digest(t, s.live) != before {
+		s := model.Synced(t, model.ConfigMapYAML)
+		delete(nested.Metadata(s.Live), "managedFields")
+		before := digest(t, s.Live)
+		s.Live["status"] = "x"
+		nested.Metadata(s.Live)["resourceVersion"] = "9"
+		if digest(t, s.Live) != before {
 			t.Error("status and resourceVersion do not count")
 		}
-		put(t, s.live, at("data mode"), "x")
-		if digest(t, s.live) == before {
+		model.Put(t, s.Live, model.At("data mode"), "x")
+		if digest(t, s.Live) == before {
 			t.Error("everything else does")
 		}
 	})
 	t.Run("unreadable", func(t *testing.T) {
 		t.Parallel()
-		if _, err := standard.HashLive(testKey, map[string]any{"metadata": map[string]any{"managedFields": "x"}}); err == nil {
+		if _, err := diff.HashLive(model.Standard, model.TestKey, map[string]any{"metadata": map[string]any{"managedFields": "x"}}); err == nil {
 			t.Error("what cannot be read has no digest")
 		}
 	})
 	t.Run("key", func(t *testing.T) {
 		t.Parallel()
-		live := synced(t, secretYAML).live
-		other, err := standard.HashLive([]byte("another"), live)
+		live := model.Synced(t, model.SecretYAML).Live
+		other, err := diff.HashLive(model.Standard, []byte("another"), live)
 		if err != nil || other == digest(t, live) {
 			t.Errorf("digests of Secrets are keyed: %v", err)
 		}
@@ -277,8 +261,8 @@ func TestHashLive(t *testing.T) {
 func TestHashLiveMoves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		s := synced(t, deploymentYAML)
-		before, err := standard.HashLive(testKey, s.live)
+		s := model.Synced(t, model.DeploymentYAML)
+		before, err := diff.HashLive(model.Standard, model.TestKey, s.Live)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -288,12 +272,12 @@ func TestHashLiveMoves(t *testing.T) {
 		if path == "spec replicas" {
 			v = rapid.Int64Range(4, 9).Draw(rt, "replicas")
 		}
-		s.set(rapid.SampledFrom([]string{"kubectl-edit", "fixit", "Terraform"}).Draw(rt, "manager"), path, v)
-		after, err := standard.HashLive(testKey, s.live)
+		s.Set(rapid.SampledFrom([]string{"kubectl-edit", "fixit", "Terraform"}).Draw(rt, "manager"), path, v)
+		after, err := diff.HashLive(model.Standard, model.TestKey, s.Live)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		again, err := standard.HashLive(testKey, CloneMap(s.live))
+		again, err := diff.HashLive(model.Standard, model.TestKey, nested.CloneMap(s.Live))
 		if err != nil || again != after {
 			rt.Fatal("the same state, another digest")
 		}
@@ -305,40 +289,40 @@ func TestHashLiveMoves(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	id := func(kind, namespace, name string) ID {
+	id := func(kind, namespace, name string) drift.ID {
 		kind, group, _ := strings.Cut(kind, ".")
-		return ID{Group: group, Kind: kind, Namespace: namespace, Name: name}
+		return drift.ID{Group: group, Kind: kind, Namespace: namespace, Name: name}
 	}
-	stages := map[Stage][]string{
-		StageNamespaces: {"Namespace"},
-		StageCRDs:       {"CustomResourceDefinition.apiextensions.k8s.io"},
-		StageFoundations: {"ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "LimitRange",
+	stages := map[dependency.Stage][]string{
+		dependency.StageNamespaces: {"Namespace"},
+		dependency.StageCRDs:       {"CustomResourceDefinition.apiextensions.k8s.io"},
+		dependency.StageFoundations: {"ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "LimitRange",
 			"Role.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io", "NetworkPolicy.networking.k8s.io",
 			"StorageClass.storage.k8s.io", "PriorityClass.scheduling.k8s.io", "IngressClass.networking.k8s.io", "RuntimeClass.node.k8s.io"},
-		StageServices:  {"Service", "Endpoints", "EndpointSlice.discovery.k8s.io"},
-		StageWorkloads: {"Pod", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "ReplicationController", "Job.batch", "CronJob.batch"},
-		StageOthers:    {"Ingress.networking.k8s.io", "HorizontalPodAutoscaler.autoscaling", "Widget.example.com", "Deployment.example.com", "PodDisruptionBudget.policy"},
-		StageAdmission: {"ValidatingWebhookConfiguration.admissionregistration.k8s.io", "MutatingWebhookConfiguration.admissionregistration.k8s.io",
+		dependency.StageServices:  {"Service", "Endpoints", "EndpointSlice.discovery.k8s.io"},
+		dependency.StageWorkloads: {"Pod", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "ReplicationController", "Job.batch", "CronJob.batch"},
+		dependency.StageOthers:    {"Ingress.networking.k8s.io", "HorizontalPodAutoscaler.autoscaling", "Widget.example.com", "Deployment.example.com", "PodDisruptionBudget.policy"},
+		dependency.StageAdmission: {"ValidatingWebhookConfiguration.admissionregistration.k8s.io", "MutatingWebhookConfiguration.admissionregistration.k8s.io",
 			"ValidatingAdmissionPolicy.admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io",
 			"MutatingAdmissionPolicy.admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io", "APIService.apiregistration.k8s.io"},
 	}
-	if got := Stages(); len(got) != len(stages) || !slices.IsSorted(got) || got[0] != StageNamespaces {
+	if got := dependency.Stages(); len(got) != len(stages) || !slices.IsSorted(got) || got[0] != dependency.StageNamespaces {
 		t.Errorf("%v", got)
 	}
-	var steps []Step
+	var steps []drift.Step
 	for stage, kinds := range stages {
 		for _, kind := range kinds {
-			if got := StageOf(id(kind, "a", "x")); got != stage {
+			if got := dependency.StageOf(id(kind, "a", "x")); got != stage {
 				t.Errorf("%s: stage %d, want %d", kind, got, stage)
 			}
 			for _, name := range []string{"b", "a"} {
-				steps = append(steps, Step{Change: Change{ID: id(kind, "", name)}})
+				steps = append(steps, drift.Step{Change: drift.Change{ID: id(kind, "", name)}})
 			}
 		}
 	}
 	before := slices.Clone(steps)
-	sorted := SortSteps(steps)
-	deletions := DeletionOrder(steps)
+	sorted := dependency.SortSteps(steps)
+	deletions := dependency.DeletionOrder(steps)
 	for i := range steps {
 		if steps[i].Change.ID != before[i].Change.ID {
 			t.Fatal("sorted in place")
@@ -346,7 +330,7 @@ func TestOrder(t *testing.T) {
 	}
 	for i := 1; i < len(sorted); i++ {
 		a, b := sorted[i-1].Change.ID, sorted[i].Change.ID
-		if StageOf(a) > StageOf(b) || StageOf(a) == StageOf(b) && a.Compare(b) > 0 {
+		if dependency.StageOf(a) > dependency.StageOf(b) || dependency.StageOf(a) == dependency.StageOf(b) && a.Compare(b) > 0 {
 			t.Errorf("%s before %s", a, b)
 		}
 	}
@@ -362,7 +346,7 @@ func TestOrder(t *testing.T) {
 
 func TestCRDOf(t *testing.T) {
 	t.Parallel()
-	crd := tree(t, `
+	crd := model.Tree(t, `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: widgets.example.com}
@@ -372,21 +356,21 @@ spec:
   names: {kind: Widget, plural: widgets}
   versions: [{name: v1, served: true}, {name: v1beta1, served: false}, {name: v2, served: true}]
 `)
-	kinds, namespaced, ok := CRDOf(crd)
-	want := []Kind{{"example.com", "v1", "Widget"}, {"example.com", "v2", "Widget"}}
+	kinds, namespaced, ok := dependency.CRDOf(crd)
+	want := []drift.Kind{{Group: "example.com", Version: "v1", Kind: "Widget"}, {Group: "example.com", Version: "v2", Kind: "Widget"}}
 	if diff := cmp.Diff(want, kinds); diff != "" || !namespaced || !ok {
 		t.Errorf("only served versions; namespaced %t, ok %t (-want +got):\n%s", namespaced, ok, diff)
 	}
-	put(t, crd, at("spec scope"), "Cluster")
-	if _, namespaced, _ := CRDOf(crd); namespaced {
+	model.Put(t, crd, model.At("spec scope"), "Cluster")
+	if _, namespaced, _ := dependency.CRDOf(crd); namespaced {
 		t.Error("scope Cluster")
 	}
-	for _, other := range []map[string]any{nil, {}, tree(t, configMapYAML)} {
-		if kinds, _, ok := CRDOf(other); ok || kinds != nil {
+	for _, other := range []map[string]any{nil, {}, model.Tree(t, model.ConfigMapYAML)} {
+		if kinds, _, ok := dependency.CRDOf(other); ok || kinds != nil {
 			t.Errorf("no CRD: %v", kinds)
 		}
 	}
-	if kinds, _, ok := CRDOf(map[string]any{"kind": "CustomResourceDefinition", "spec": map[string]any{"versions": []any{"x", nil}}}); !ok || kinds != nil {
+	if kinds, _, ok := dependency.CRDOf(map[string]any{"kind": "CustomResourceDefinition", "spec": map[string]any{"versions": []any{"x", nil}}}); !ok || kinds != nil {
 		t.Errorf("a broken CRD defines nothing: %v", kinds)
 	}
 }

@@ -3,54 +3,54 @@ package drift
 // The fixed words of findings, which are about an object, and of notes, which are
 // about one field. docs/drift.md explains each.
 const (
-	saidStripped    = "the part-of label was stripped from the live object"
-	saidHandedOver  = "handed over from "
-	saidStolen      = "the part-of label was changed in the cluster: it names "
-	saidRecreated   = "was deleted and created again by somebody: it is not the object that Killick applied"
-	saidDeleted     = "was applied before and is gone: somebody deleted it; a deletion leaves no field manager"
-	saidChance      = "the clock, a random function or the order of a map decides fields: they are set when the object is created, and left alone from then on"
-	saidTaken       = "another manager took ownership of fields with equal values"
-	saidRewritten   = "admission changed our own write: healing would loop; the cluster does not keep what Git says"
-	saidNobodyWrote = "nothing on the object records who wrote what (managedFields were reset, or could not be converted between API versions):" +
+	FindingLabelStripped    = "the part-of label was stripped from the live object"
+	FindingHandedOver       = "handed over from "
+	FindingLabelChanged     = "the part-of label was changed in the cluster: it names "
+	FindingRecreated        = "was deleted and created again by somebody: it is not the object that Killick applied"
+	FindingDeleted          = "was applied before and is gone: somebody deleted it; a deletion leaves no field manager"
+	FindingNondeterministic = "the clock, a random function or the order of a map decides fields: they are set when the object is created, and left alone from then on"
+	FindingOwnershipTaken   = "another manager took ownership of fields with equal values"
+	FindingRewritten        = "admission changed our own write: healing would loop; the cluster does not keep what Git says"
+	FindingNoManagers       = "nothing on the object records who wrote what (managedFields were reset, or could not be converted between API versions):" +
 		" what was added to it cannot be told from defaults, until Killick writes it again"
-	saidNothingOfOurs = "nothing on the object records what Killick applied (managedFields were reset, or the API version it was applied at" +
+	FindingNoEntry = "nothing on the object records what Killick applied (managedFields were reset, or the API version it was applied at" +
 		" is gone): what leaves Git stays in the cluster, until Killick writes it again"
-	saidMerged = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
+	FindingMergedEntries = "more than ten clients updated it, and the API server merged its records of the first ones (ancient-changes):" +
 		" what they added cannot be told from a controller's work"
 
-	saidLocal   = "compared locally, because the API server refused the dry-run: "
-	saidUntried = "compared without a dry-run, for which this account may not ask: what the API server would default, convert or refuse is not known"
+	FindingComparedLocally = "compared locally, because the API server refused the dry-run: "
+	FindingNotDryRun       = "compared without a dry-run, for which this account may not ask: what the API server would default, convert or refuse is not known"
 
-	saidUnsure = "the API server did not say whether what Git dropped can be changed in place: it stays until a run can tell"
+	NoteRemovalNotVerified = "the API server did not say whether what Git dropped can be changed in place: it stays until a run can tell"
 
-	noteRewritten = "admission changes what Git says here"
-	noteBeside    = "Git does not name it: a write makes admission or a default add it"
-	noteAdmission = "admission changed what we own: it can come back after healing"
+	NoteRewritten = "admission changes what Git says here"
+	NoteBeside    = "Git does not name it: a write makes admission or a default add it"
+	NoteAdmission = "admission changed what we own: it can come back after healing"
 )
 
-// noOwner is the note of a value that somebody removed: the API server takes a
+// NoteNoOwner is the note of a value that somebody removed: the API server takes a
 // removed field out of every entry and keeps no trace of who removed it
 // (structured-merge-diff, merge/update.go).
-const noOwner = "removed fields have no owner"
+const NoteNoOwner = "removed fields have no owner"
 
-// orderOnly is the note of a list whose elements are all there.
-const orderOnly = "only the order of the elements differs"
+// NoteOrderOnly is the note of a list whose elements are all there.
+const NoteOrderOnly = "only the order of the elements differs"
 
-// notVerifiedAddition is the note of an addition that may be a default.
-const notVerifiedAddition = "not verified: the API server did not say whether it fills this in by itself"
+// NoteNotVerified is the note of an addition that may be a default.
+const NoteNotVerified = "not verified: the API server did not say whether it fills this in by itself"
 
-// leftToPeople is the note of a difference that policy's alert_only_fields names.
-const leftToPeople = "a policy leaves it to people"
+// NoteLeftToPeople is the note of a difference that policy's alert_only_fields names.
+const NoteLeftToPeople = "a policy leaves it to people"
 
-// leftByApply is the note of an empty list that Git dropped.
-const leftByApply = "an apply cannot own an empty list, so that it leaves it"
+// NoteEmptyList is the note of an empty list that Git dropped.
+const NoteEmptyList = "an apply cannot own an empty list, so that it leaves it"
 
-// excludedByGit is the note of a field that a write takes away to make room.
-const excludedByGit = "the API server does not take it beside what Git says"
+// NoteExcluded is the note of a field that a write takes away to make room.
+const NoteExcluded = "the API server does not take it beside what Git says"
 
 // keptByServer is the note of what Git dropped and the API server does not let go, and
 // keptAsAccount that of a pod's service account.
 const (
-	keptByServer  = "Git dropped it, and the server keeps it"
-	keptAsAccount = "the server keeps it under its deprecated name"
+	NoteKept        = "Git dropped it, and the server keeps it"
+	NoteKeptAccount = "the server keeps it under its deprecated name"
 )

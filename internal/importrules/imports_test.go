@@ -120,31 +120,33 @@ func TestImports(t *testing.T) {
 	}
 	for pkg := range houses {
 		if !built[pkg] {
-			t.Errorf("DESIGN §1 has %q, and no such package is built: the rules would hold for nothing", pkg)
+			t.Errorf("ARCHITECTURE.md has %q, and no such package is built: the rules would hold for nothing", pkg)
 		}
 	}
 }
 
-// Package drift starts nothing and waits for nothing.
-func TestDriftHasNoGoroutines(t *testing.T) {
+// The pure packages start nothing and wait for nothing.
+func TestPurePackagesHaveNoGoroutines(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join(root(t), "internal", "drift")
-	looked := 0
+	folder := root(t)
+	looked := map[string]bool{}
 	for _, file := range program(t) {
-		if file.pkg != "internal/drift" {
+		if !houses[file.pkg].pure {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(folder, file.name))
+		data, err := os.ReadFile(filepath.Join(folder, file.pkg, file.name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		looked++
-		for _, broken := range concurrency(t, "internal/drift/"+file.name, data) {
+		looked[file.pkg] = true
+		for _, broken := range concurrency(t, file.pkg+"/"+file.name, data) {
 			t.Error(broken)
 		}
 	}
-	if looked == 0 {
-		t.Error("no file of drift was looked at")
+	for _, pkg := range pure {
+		if !looked[pkg] {
+			t.Errorf("no file of %s was looked at", pkg)
+		}
 	}
 }
 
@@ -170,14 +172,14 @@ func concurrency(t *testing.T, name string, source []byte) []string {
 			}
 		}
 		if what != "" {
-			found = append(found, fmt.Sprintf("%s: %s: drift is pure: it has no goroutine", set.Position(node.Pos()), what))
+			found = append(found, fmt.Sprintf("%s: %s: a pure package has no goroutine", set.Position(node.Pos()), what))
 		}
 		return true
 	})
 	return found
 }
 
-// The root holds the folders of DESIGN §1, and policies no Go but embed.go.
+// The root holds the folders of ARCHITECTURE.md, and policies no Go but embed.go.
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	folder := root(t)
@@ -267,10 +269,14 @@ func TestViolations(t *testing.T) {
 		{"drift, url", "it escapes text", "internal/drift", "net/url", ""},
 		{"drift, fieldpath", "its library", "internal/drift", "sigs.k8s.io/structured-merge-diff/v6/fieldpath", ""},
 		{"drift, value", "its library", "internal/drift", "sigs.k8s.io/structured-merge-diff/v6/value", ""},
-		{"drift, typed", "fieldpath and value only", "internal/drift", "sigs.k8s.io/structured-merge-diff/v6/typed", "fieldpath and value only"},
+		{"drift, typed", "fieldpath and value only", "internal/drift", "sigs.k8s.io/structured-merge-diff/v6/typed", "fieldpath and value, and"},
 		{"drift, apimachinery", "its library", "internal/drift", "k8s.io/apimachinery/pkg/api/resource", ""},
 		{"drift, something like apimachinery", "a name is not a prefix", "internal/drift", "k8s.io/apimachinery-extras/x", "apimachinery"},
-		{"drift, a stage", "nothing of the house", "internal/drift", modulePath + "/internal/health", "drift imports"},
+		{"drift, a stage", "nothing of the house", "internal/drift", modulePath + "/internal/health", "the pure packages below it only"},
+		{"drift, paths", "a pure package below it", "internal/drift", modulePath + "/internal/nested", ""},
+		{"drift, diff", "a pure package above it", "internal/drift", modulePath + "/internal/diff", "the pure packages below it only"},
+		{"diff, decide", "it compares, and decides nothing", "internal/diff", modulePath + "/internal/decide", "the pure packages below it only"},
+		{"notify, summary", "every stage may use the pure ones", "notify", modulePath + "/internal/summary", ""},
 		{"drift, context", "no context", "internal/drift", "context", "no context, I/O, logger"},
 		{"drift, io", "no I/O", "internal/drift", "io", "no context, I/O, logger"},
 		{"drift, os", "no I/O", "internal/drift", "os", "no context, I/O, logger"},
@@ -288,9 +294,9 @@ func TestViolations(t *testing.T) {
 		{"testenv", "for tests only", "cmd/killick", modulePath + "/internal/testenv", "for tests only"},
 		{"below testenv", "for tests only", "internal/cluster", modulePath + "/internal/testenv/gitserver", "for tests only"},
 		{"a library nobody has", "everyone's list is closed", "internal/report", "github.com/fatih/color", "own third-party library"},
-		{"an unknown package", "DESIGN names every package", "internal/util", "fmt", `DESIGN §1 has no package "internal/util"`},
-		{"the root", "no code there", "", "fmt", `DESIGN §1 has no package ""`},
-		{"another command", "one small main", "cmd/other", "fmt", `DESIGN §1 has no package "cmd/other"`},
+		{"an unknown package", "every package is named there", "internal/util", "fmt", `ARCHITECTURE.md has no package "internal/util"`},
+		{"the root", "no code there", "", "fmt", `ARCHITECTURE.md has no package ""`},
+		{"another command", "one small main", "cmd/other", "fmt", `ARCHITECTURE.md has no package "cmd/other"`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,42 +33,64 @@ type house struct {
 	// pure packages may not use the parts of the standard library that reach
 	// outside the process or start something.
 	pure bool
-	// rule is DESIGN §1 in words.
+	// rule is ARCHITECTURE.md in words.
 	rule string
 }
 
-const nouns = "internal/drift"
+// pure are the packages that compute and touch nothing, from the bottom: each may import
+// those before it, none behind it.
+var pure = []string{
+	"internal/nested",     // paths and values inside objects
+	"internal/githost",    // links to what a Git host shows
+	"internal/drift",      // the nouns
+	"internal/redact",     // what may be shown
+	"internal/ownership",  // managedFields
+	"internal/dependency", // which objects need which
+	"internal/diff",       // desired against live
+	"internal/decide",     // the table from verdicts to actions
+	"internal/guard",      // what may never be deleted, and how much at once
+	"internal/write",      // the request of a write
+	"internal/summary",    // results to a report
+}
 
-// stageRule is DESIGN §1 for the stages.
-const stageRule = "a stage imports internal/drift, the standard library and its own third-party library only, never another stage"
+// pureRule is ARCHITECTURE.md for them.
+const pureRule = "a pure package imports the standard library (no context, I/O, logger), apimachinery, structured-merge-diff's fieldpath and value, and the pure packages below it only"
 
-// houses are the packages of DESIGN §1 and what each may import.
-var houses = map[string]house{
-	"internal/drift": {pure: true,
-		libraries: []string{"k8s.io/apimachinery/", "sigs.k8s.io/structured-merge-diff/v6/fieldpath", "sigs.k8s.io/structured-merge-diff/v6/value"},
-		rule:      "drift imports the standard library (no context, I/O, logger), apimachinery and structured-merge-diff's fieldpath and value only"},
-	"internal/config": {own: []string{nouns}, rule: stageRule,
+// stageRule is ARCHITECTURE.md for the stages.
+const stageRule = "a stage imports the pure packages, the standard library and its own third-party library only, never another stage"
+
+// houses are the packages of ARCHITECTURE.md and what each may import; the pure ones are added.
+var houses = withPure(map[string]house{
+	"internal/config": {own: pure, rule: stageRule,
 		libraries: []string{"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "github.com/spf13/pflag"}},
-	"internal/source": {own: []string{nouns}, rule: stageRule,
+	"internal/source": {own: pure, rule: stageRule,
 		libraries: []string{"github.com/go-git/", "golang.org/x/crypto/ssh/", "github.com/skeema/knownhosts"}},
-	"internal/render": {own: []string{nouns}, rule: stageRule,
+	"internal/render": {own: pure, rule: stageRule,
 		libraries: []string{"sigs.k8s.io/kustomize/", "helm.sh/helm/", "go.yaml.in/yaml/v2", "go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "sigs.k8s.io/json",
 			"github.com/Masterminds/sprig/v3", "github.com/santhosh-tekuri/jsonschema/v6/", "golang.org/x/text/", "golang.org/x/sys/unix"}},
-	"internal/cluster": {own: []string{nouns}, rule: stageRule,
+	"internal/cluster": {own: pure, rule: stageRule,
 		libraries: []string{"k8s.io/client-go/", "k8s.io/apimachinery/", "sigs.k8s.io/json", "golang.org/x/sync/errgroup"}},
-	"internal/policy": {own: []string{nouns, "policies"}, rule: stageRule + "; policy may import policies",
+	"internal/policy": {own: append(slices.Clone(pure), "policies"), rule: stageRule + "; policy may import policies",
 		libraries: []string{"github.com/open-policy-agent/opa/"}},
-	"internal/health": {own: []string{nouns}, rule: stageRule},
-	"internal/report": {own: []string{nouns}, rule: stageRule, libraries: []string{"go.yaml.in/yaml/v3"}},
-	"notify":          {own: []string{nouns}, rule: stageRule, libraries: []string{"github.com/slack-go/slack/"}},
-	"reconcile": {own: []string{nouns}, libraries: []string{"golang.org/x/sync/errgroup"},
-		rule: "reconcile imports internal/drift, the standard library and errgroup only; collaborators enter through its interfaces"},
+	"internal/health": {own: pure, rule: stageRule},
+	"internal/report": {own: pure, rule: stageRule, libraries: []string{"go.yaml.in/yaml/v3"}},
+	"notify":          {own: pure, rule: stageRule, libraries: []string{"github.com/slack-go/slack/"}},
+	"reconcile": {own: pure, libraries: []string{"golang.org/x/sync/errgroup"},
+		rule: "reconcile imports the pure packages, the standard library and errgroup only; collaborators enter through its interfaces"},
 	"policies": {rule: "policies holds Rego; its one Go file embeds it and imports the standard library only"},
 	"cmd/killick": {
-		own: []string{nouns, "internal/config", "internal/source", "internal/render", "internal/cluster", "internal/policy", "internal/health",
-			"internal/report", "notify", "reconcile", "policies"},
+		own: append(slices.Clone(pure), "internal/config", "internal/source", "internal/render", "internal/cluster", "internal/policy", "internal/health",
+			"internal/report", "notify", "reconcile", "policies"),
 		libraries: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"},
 		rule:      "cmd wires the stages and the command line; it uses no stage's library"},
+})
+
+func withPure(stages map[string]house) map[string]house {
+	for i, pkg := range pure {
+		stages[pkg] = house{pure: true, rule: pureRule, own: pure[:i],
+			libraries: []string{"k8s.io/apimachinery/", "sigs.k8s.io/structured-merge-diff/v6/fieldpath", "sigs.k8s.io/structured-merge-diff/v6/value"}}
+	}
+	return stages
 }
 
 // exclusive libraries live in one package only.
@@ -109,13 +131,13 @@ func standard(path string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// violations are the imports that break DESIGN §1, one line each.
+// violations are the imports that break ARCHITECTURE.md, one line each.
 func violations(files []sourceFile) []string {
 	var found []string
 	for _, file := range files {
 		lives, known := houses[file.pkg]
 		if !known {
-			found = append(found, fmt.Sprintf("%s/%s: DESIGN §1 has no package %q; add it there and here, or move the file", file.pkg, file.name, file.pkg))
+			found = append(found, fmt.Sprintf("%s/%s: ARCHITECTURE.md has no package %q; add it there and here, or move the file", file.pkg, file.name, file.pkg))
 			continue
 		}
 		for _, in := range file.imports {
@@ -158,7 +180,7 @@ func (h house) broken(pkg, path string) string {
 // topLevel are the folders of the repository's root.
 var topLevel = []string{"cmd", "policies", "reconcile", "notify", "charts", "internal", "testdata", "docs"}
 
-// strays are folders in the root that DESIGN §1 does not name; hidden ones and
+// strays are folders in the root that ARCHITECTURE.md does not name; hidden ones and
 // those that Git ignores are nobody's business.
 func strays(folders, ignored []string) []string {
 	var found []string

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/decide"
 )
 
 func findings(sources []Source) []string {
@@ -81,8 +81,8 @@ func TestCheck(t *testing.T) {
 				"shop_test.rego": "package drift.shop_test\n\nimport data.drift.shop\n\n# require_approval is only asked about here.\ntest_x if shop.require_approval == set()\n",
 			},
 			[]string{
-				"warning: policies/shop/shop.rego:3: require_approval: what it asks an approval for is alert-only [" + drift.ApprovalsNotYet + "]",
-				"warning: policies/shop/shop.rego:5: require_approval: what it asks an approval for is alert-only [" + drift.ApprovalsNotYet + "]",
+				"warning: policies/shop/shop.rego:3: require_approval: what it asks an approval for is alert-only [" + decide.ApprovalsNotYet + "]",
+				"warning: policies/shop/shop.rego:5: require_approval: what it asks an approval for is alert-only [" + decide.ApprovalsNotYet + "]",
 			},
 		},
 	}

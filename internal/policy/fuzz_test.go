@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // FuzzLoad: whatever a policy file holds, it is refused with problems or gives
@@ -55,7 +56,7 @@ func FuzzDecodeReason(f *testing.F) {
 				t.Errorf("%s: %s gives an empty reason", verb, text)
 			}
 			if err == nil && (verb == drift.VerbIgnoreFields || verb == drift.VerbAlertOnlyFields) {
-				if _, err := drift.ParsePointer(reason.Text); err != nil {
+				if _, err := nested.ParsePointer(reason.Text); err != nil {
 					t.Errorf("%s is accepted and no pointer: %v", text, err)
 				}
 			}

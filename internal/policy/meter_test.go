@@ -75,12 +75,12 @@ func TestLoadBoundsParts(t *testing.T) {
 		{"doubled by lines", rule(doubled(40, "count(%s) == 2"))},
 		{"doubled by lines and compared", rule(doubled(40, "%s == input.live"))},
 		{"doubled by lines and unified", rule(doubled(40, "%s = input.live"))},
-		{"doubled in objects", rule("\tx0 := {\"a\": input.app.name}\n" + nested("\tx%d := {\"a\": x%d, \"b\": x%d}\n", 40) + "\tcount(x40) == 2\n")},
-		{"grown in sets", rule("\tx0 := {input.app.name}\n" + nested("\tx%d := {[x%d, 1], [x%d, 2]}\n", 40) + "\tcount(x40) == 2\n")},
-		{"doubled without declaring", rule("\tx0 = [input.app.name]\n" + nested("\tx%d = [x%d, x%d]\n", 40) + "\tcount(x40) == 2\n")},
-		{"doubled by rules", "heal contains \"x\" if count(_x40) == 2\n\n_x0 := [input.app.name]\n\n" + nested("_x%d := [_x%d, _x%d]\n\n", 40)},
-		{"doubled in another order", "heal contains \"x\" if count(_x40) == 2\n\n" + reversed(nested("_x%d := [_x%d, _x%d]\n\n", 40)) + "_x0 := [input.app.name]\n"},
-		{"doubled by closures", rule("\tx0 := [input.app.name]\n" + nested("\tx%d := [[x%d, x%d] | true]\n", 40) + "\tcount(x40) == 2\n")},
+		{"doubled in objects", rule("\tx0 := {\"a\": input.app.name}\n" + chain("\tx%d := {\"a\": x%d, \"b\": x%d}\n", 40) + "\tcount(x40) == 2\n")},
+		{"grown in sets", rule("\tx0 := {input.app.name}\n" + chain("\tx%d := {[x%d, 1], [x%d, 2]}\n", 40) + "\tcount(x40) == 2\n")},
+		{"doubled without declaring", rule("\tx0 = [input.app.name]\n" + chain("\tx%d = [x%d, x%d]\n", 40) + "\tcount(x40) == 2\n")},
+		{"doubled by rules", "heal contains \"x\" if count(_x40) == 2\n\n_x0 := [input.app.name]\n\n" + chain("_x%d := [_x%d, _x%d]\n\n", 40)},
+		{"doubled in another order", "heal contains \"x\" if count(_x40) == 2\n\n" + reversed(chain("_x%d := [_x%d, _x%d]\n\n", 40)) + "_x0 := [input.app.name]\n"},
+		{"doubled by closures", rule("\tx0 := [input.app.name]\n" + chain("\tx%d := [[x%d, x%d] | true]\n", 40) + "\tcount(x40) == 2\n")},
 	}
 	for _, test := range tests {
 		_, err := Load(shop(test.policy), Options{})
@@ -97,8 +97,8 @@ func reversed(rules string) string {
 	return strings.Join(all, "\n\n") + "\n\n"
 }
 
-// nested is n lines, each of which has its number and, twice, the one before.
-func nested(line string, n int) string {
+// chain is n lines, each of which has its number and, twice, the one before.
+func chain(line string, n int) string {
 	var all strings.Builder
 	for i := range n {
 		fmt.Fprintf(&all, line, i+1, i, i)

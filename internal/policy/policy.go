@@ -9,7 +9,7 @@
 // see a clock, the network, the environment or chance do not exist, and nothing
 // is cached between evaluations that could change an answer. A lost grant fails
 // safe and a lost veto does not, so everything that could make a rule silently
-// never fire is an error when policies are loaded (DESIGN §4).
+// never fire is an error when policies are loaded (docs/policies.md).
 package policy
 
 import (
@@ -60,7 +60,7 @@ func (a Area) covers(namespace string) bool {
 // default.
 type Options struct {
 	// Steps bound what one area may do about one object and, five times as many, one
-	// test. They do not depend on the machine (SAFETY, isolation of input).
+	// test. They do not depend on the machine (docs/guards.md, isolation of input).
 	Steps int
 	// Patience is how long an evaluation may take by the clock before it is taken for
 	// one that nothing can stop, which ends the run. The default is five minutes,

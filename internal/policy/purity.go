@@ -11,7 +11,7 @@ import (
 
 // time.parse_ns resolves zone abbreviations, and time.clock the zone "Local",
 // by the process' own zone (OPA topdown/time.go, package time). A decision may
-// not depend on where it is made, so the process has none (DESIGN §4).
+// not depend on where it is made, so the process has none (docs/policies.md).
 func init() { time.Local = time.UTC } //nolint:gochecknoinits // before any policy can be evaluated
 
 // removed are builtins beyond the nondeterministic ones, each with what to do instead.

@@ -9,13 +9,13 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 	"github.com/killick-dev/killick/policies"
 )
 
 // shape is what is known about a value: the part of JSON Schema that the input
 // schema uses. OPA's own types stop at function arguments and know no
-// vocabularies; shapes carry both (research: OPA's type checker ignores enum).
+// vocabularies; shapes carry both (OPA's type checker ignores enum).
 type shape struct {
 	Type       string            `json:"type"` // object, array, string, boolean, integer; "" is anything
 	Properties map[string]*shape `json:"properties"`
@@ -79,7 +79,7 @@ func (s *shape) step(key *ast.Term) (next *shape, present, known bool) {
 }
 
 // check lists how a value differs from the shape, as "/pointer: what is wrong".
-func (s *shape) check(value ast.Value, at drift.Path) []string {
+func (s *shape) check(value ast.Value, at nested.Path) []string {
 	wrong := func(format string, args ...any) []string {
 		pointer := at.Pointer()
 		if pointer == "" {
@@ -127,7 +127,7 @@ func (s *shape) check(value ast.Value, at drift.Path) []string {
 	return nil
 }
 
-func (s *shape) checkObject(object ast.Object, at drift.Path) []string {
+func (s *shape) checkObject(object ast.Object, at nested.Path) []string {
 	var all []string
 	for _, name := range s.Required {
 		if object.Get(ast.StringTerm(name)) == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/killick-dev/killick/internal/decide"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -135,7 +136,7 @@ func (ps *problems) checkApprovals(s *set) {
 		}
 		for _, rule := range m.parsed.Rules {
 			if drift.Verb(ruleName(rule.Head)) == drift.VerbRequireApproval {
-				ps.warn(rule.Location.File, rule.Location.Row, drift.ApprovalsNotYet, "require_approval: what it asks an approval for is alert-only")
+				ps.warn(rule.Location.File, rule.Location.Row, decide.ApprovalsNotYet, "require_approval: what it asks an approval for is alert-only")
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 )
 
@@ -105,7 +106,7 @@ func describe(t *testing.T, rendered drift.Rendered) []byte {
 		for _, path := range object.Nondeterministic {
 			fmt.Fprintf(&b, "# nondeterministic: %s\n", path)
 		}
-		text, err := yaml.Marshal(object.Determined().Manifest)
+		text, err := yaml.Marshal(diff.WithoutNondeterministic(object).Manifest)
 		if err != nil {
 			t.Fatal(err)
 		}

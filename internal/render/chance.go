@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // markChance notes the fields of objects that a second render made otherwise. differ are
@@ -42,7 +43,7 @@ func unstable(object drift.Object) error {
 }
 
 // differences are the smallest fields in which two renders of one object differ.
-func differences(at drift.Path, a, b any) []drift.Path {
+func differences(at nested.Path, a, b any) []nested.Path {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
@@ -52,7 +53,7 @@ func differences(at drift.Path, a, b any) []drift.Path {
 		if len(without(a, b)) > 0 && len(without(b, a)) > 0 && ownKeys(at) {
 			break // chance makes names in it: those of the live object stand in neither
 		}
-		var found []drift.Path
+		var found []nested.Path
 		for _, name := range slices.Sorted(maps.Keys(a)) {
 			if other, both := b[name]; both {
 				found = append(found, differences(at.Field(name), a[name], other)...)
@@ -61,7 +62,7 @@ func differences(at drift.Path, a, b any) []drift.Path {
 		for _, name := range slices.Concat(without(a, b), without(b, a)) {
 			found = append(found, at.Field(name))
 		}
-		slices.SortFunc(found, func(x, y drift.Path) int { return cmp.Compare(x.Pointer(), y.Pointer()) })
+		slices.SortFunc(found, func(x, y nested.Path) int { return cmp.Compare(x.Pointer(), y.Pointer()) })
 		return found
 	case []any:
 		b, ok := b.([]any)
@@ -72,7 +73,7 @@ func differences(at drift.Path, a, b any) []drift.Path {
 		if keys == nil {
 			break
 		}
-		var found []drift.Path
+		var found []nested.Path
 		for i := range a {
 			found = append(found, differences(at.Key(keys[i]), a[i], b[i])...)
 		}
@@ -81,7 +82,7 @@ func differences(at drift.Path, a, b any) []drift.Path {
 	if reflect.DeepEqual(a, b) {
 		return nil
 	}
-	return []drift.Path{slices.Clone(at)}
+	return []nested.Path{slices.Clone(at)}
 }
 
 // without are the names in a map that another one lacks.
@@ -91,8 +92,8 @@ func without(a, b map[string]any) []string {
 
 // ownKeys says that the names in a map may be left alone with it: not those of the object
 // itself, and not its labels, among which is the app's.
-func ownKeys(at drift.Path) bool {
-	return len(at) > 1 && !slices.Equal(at, drift.Path{"metadata", "labels"}) || len(at) == 1 && at[0] != "metadata"
+func ownKeys(at nested.Path) bool {
+	return len(at) > 1 && !slices.Equal(at, nested.Path{"metadata", "labels"}) || len(at) == 1 && at[0] != "metadata"
 }
 
 // listKeys are the fields by which Kubernetes' own lists, and most of others, tell their
@@ -133,7 +134,7 @@ func keysBy(names []string, items []any) []map[string]any {
 				return nil
 			}
 		}
-		element := drift.Path(nil).Key(keys)[0]
+		element := nested.Path(nil).Key(keys)[0]
 		if seen[element] {
 			return nil
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 )
 
 // TestMain makes the test binary the child that renders, as killick's main does.
@@ -134,7 +135,7 @@ func TestBinarySecretsSurviveThePipe(t *testing.T) {
 	if len(rendered.Secrets) != 1 || rendered.Secrets[0] != (drift.SecretValue{Key: "keystore", Value: value}) {
 		t.Errorf("%d values, and not the Secret's own", len(rendered.Secrets))
 	}
-	said := drift.Redactor{}.WithValues(rendered.Secrets...).String("cannot read the store " + stored + " of the app")
+	said := redact.Redactor{}.WithValues(rendered.Secrets...).String("cannot read the store " + stored + " of the app")
 	if strings.Contains(said, stored) || !strings.Contains(said, drift.Redacted) {
 		t.Errorf("the value in base64 is told: %q", said)
 	}

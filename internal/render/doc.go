@@ -3,7 +3,7 @@
 //
 // It takes plain values and returns plain values. What it reads comes from the
 // checkout's file system and nowhere else: there is no network, no disk, no
-// environment, no process and no cluster behind a render (SAFETY "Isolation of
+// environment, no process and no cluster behind a render (docs/guards.md, "Isolation of
 // input"). All input is hostile until proved otherwise: bytes, documents,
 // nesting, aliases and output are bounded by Limits, and a panic of a library is an
 // error of that app.

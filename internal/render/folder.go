@@ -86,7 +86,7 @@ func closestFolder(fsys fs.FS, dir, name string) string {
 	return ""
 }
 
-// chooseRenderer looks at what stands in the folder (DESIGN §3).
+// chooseRenderer looks at what stands in the folder (docs/configuration.md).
 func chooseRenderer(fsys fs.FS, folder string) (drift.Renderer, error) {
 	found, err := kustomizationFile(fsys, folder)
 	if err != nil {

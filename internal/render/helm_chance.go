@@ -29,7 +29,7 @@ var templating sync.Mutex
 
 // chance is what clock, chance and the order of maps answer during a render. A chart is
 // rendered once as it is to be applied, and, if that asked chance anything, a second time
-// with contrary answers: what differs then is chance's and not Git's (SAFETY, "Isolation
+// with contrary answers: what differs then is chance's and not Git's (docs/guards.md, isolation
 // of input").
 type chance struct {
 	contrary bool

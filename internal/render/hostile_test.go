@@ -50,9 +50,9 @@ func listen(t *testing.T) *listener {
 	return l
 }
 
-// TestHostileInputs runs the corpus of research/security.md §1.3 (K, H, Y). Each
+// TestHostileInputs runs the corpus of testdata/hostile. Each
 // file says what it is, which error it wants, and what the repository holds.
-// The oracle of SAFETY holds for every one: a typed error of this stage, no
+// For every one holds: a typed error of this stage, no
 // panic, no network, no content of a file outside the repository and no secret
 // value in any output, and an end within bounded time.
 func TestHostileInputs(t *testing.T) {

@@ -108,7 +108,7 @@ func short(s string) string {
 var serverMetadata = []string{"uid", "resourceVersion", "ownerReferences", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}
 
 // reservedPrefixes belong to the membership and the live-only controls of
-// DESIGN §4 and §5.
+// docs/policies.md and docs/drift.md.
 var reservedPrefixes = map[string]string{
 	"applyset.kubernetes.io/": "membership is recorded by Killick itself; a manifest cannot claim it",
 	"killick.dev/":            "set it on the live object with kubectl: suspending and break-glass are not part of the desired state",

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/redact"
 )
 
 // objects turns one pass's documents into objects in normal form, sorted and
@@ -29,7 +30,7 @@ func (r *Renderer) objects(ctx context.Context, j job, scopes scopes, flat []doc
 				rendered.LeftOut = append(rendered.LeftOut, id)
 			}
 			if doc.manifest["apiVersion"] == "v1" { // a hook may have no name yet
-				rendered.Secrets = append(rendered.Secrets, drift.SecretValues(drift.ID{Kind: text(doc.manifest["kind"])}, doc.manifest)...)
+				rendered.Secrets = append(rendered.Secrets, redact.SecretValues(drift.ID{Kind: text(doc.manifest["kind"])}, doc.manifest)...)
 			}
 			continue
 		}
@@ -41,7 +42,7 @@ func (r *Renderer) objects(ctx context.Context, j job, scopes scopes, flat []doc
 		if isSecret(object.ID) && j.app.Secrets != drift.SecretsManage {
 			secrets++
 			rendered.LeftOut = append(rendered.LeftOut, object.ID)
-			rendered.Secrets = append(rendered.Secrets, drift.SecretValues(object.ID, object.Manifest)...)
+			rendered.Secrets = append(rendered.Secrets, redact.SecretValues(object.ID, object.Manifest)...)
 			continue
 		}
 		rendered.Objects = append(rendered.Objects, object)

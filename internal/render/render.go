@@ -74,7 +74,7 @@ func New(options Options) *Renderer {
 
 // Render renders one app. Errors are a *drift.Problem of stage "render" with
 // file, line and hint where there are any. An app without any object is not an
-// error: guards decide about that (SAFETY P3). Render ends with ctx only between
+// error: guards decide about that (docs/guards.md, P3). Render ends with ctx only between
 // two calls of a library.
 func (r *Renderer) Render(ctx context.Context, request drift.RenderRequest) (drift.Rendered, error) {
 	return r.renderIn(ctx, request, host{})

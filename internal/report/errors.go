@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // separately are errors of which each is told by itself.
-func separately(errors []drift.ReportError) []drift.CommonError {
-	common := make([]drift.CommonError, 0, len(errors))
+func separately(errors []drift.ReportError) []summary.CommonError {
+	common := make([]summary.CommonError, 0, len(errors))
 	for _, e := range errors {
-		common = append(common, drift.CommonError{Errors: []drift.ReportError{e}, Text: e.Message, Hint: e.Hint})
+		common = append(common, summary.CommonError{Errors: []drift.ReportError{e}, Text: e.Message, Hint: e.Hint})
 	}
 	return common
 }
@@ -84,7 +85,7 @@ func (p *printer) errors() {
 }
 
 // place says who met an error, and at which stage.
-func place(e drift.CommonError) string {
+func place(e summary.CommonError) string {
 	parts := e.Apps()
 	if len(e.Errors) > 0 {
 		parts = append(parts, e.Errors[0].Stage)
@@ -93,7 +94,7 @@ func place(e drift.CommonError) string {
 }
 
 // message is the error in its own words, with the file where there is one.
-func message(e drift.CommonError) string {
+func message(e summary.CommonError) string {
 	if len(e.Errors) > 0 && e.Errors[0].File != "" && !strings.Contains(e.Words(), e.Errors[0].File) {
 		return e.Errors[0].File + ": " + e.Words()
 	}
@@ -101,7 +102,7 @@ func message(e drift.CommonError) string {
 }
 
 // concerned counts the objects that met an error, and names the first.
-func concerned(e drift.CommonError) string {
+func concerned(e summary.CommonError) string {
 	const named = 5
 	if !e.Shared() {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // Everything a report holds was written by somebody else: values by whoever may
@@ -63,7 +63,7 @@ func inline(value any, ascii bool) string {
 
 // readablePath turns a JSON pointer into the path people write.
 func readablePath(pointer string) string {
-	path, err := drift.ParsePointer(pointer)
+	path, err := nested.ParsePointer(pointer)
 	if err != nil {
 		return pointer
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // fields writes the differences. Who wrote the live value is said once for
@@ -27,7 +28,7 @@ const fieldLines = 20
 const everything = "-o json has all"
 
 func (p *printer) field(field drift.ReportField) {
-	lines := p.difference("      ", readablePath(field.Path), drift.Part{Op: drift.Op(field.Op), Live: field.Live, Desired: field.Desired})
+	lines := p.difference("      ", readablePath(field.Path), summary.Part{Op: drift.Op(field.Op), Live: field.Live, Desired: field.Desired})
 	for i, line := range lines {
 		if more := len(lines) - i; i > fieldLines && more > 1 {
 			p.line(fmt.Sprintf("        %s (%d more lines; %s)", p.glyphs.ellipsis, more, everything))
@@ -41,7 +42,7 @@ func (p *printer) field(field drift.ReportField) {
 // differs before anything is cut: the lines of texts, the elements of lists and the fields
 // of maps (also of JSON in a text), or the part of a long value in which the first
 // difference lies.
-func (p *printer) difference(indent, path string, part drift.Part) []string {
+func (p *printer) difference(indent, path string, part summary.Part) []string {
 	path = p.clean(path)
 	if part.Note != "" {
 		return []string{indent + p.joined(path, p.clean(part.Note))}
@@ -69,7 +70,7 @@ func (p *printer) difference(indent, path string, part drift.Part) []string {
 			return lines
 		}
 	}
-	if from, to, ok := drift.Decoded(part.Live, part.Desired); ok && part.Op == drift.OpReplace {
+	if from, to, ok := summary.Decoded(part.Live, part.Desired); ok && part.Op == drift.OpReplace {
 		part.Live, part.Desired = from, to
 		return p.textLines(indent, path+": live "+p.glyphs.arrow+" desired, decoded from base64, ", part)
 	}
@@ -112,7 +113,7 @@ func hasLines(v any) bool {
 	return ok && strings.Contains(text, "\n")
 }
 
-func bothTexts(part drift.Part) bool {
+func bothTexts(part summary.Part) bool {
 	_, live := part.Live.(string)
 	_, desired := part.Desired.(string)
 	return live && desired
@@ -120,8 +121,8 @@ func bothTexts(part drift.Part) bool {
 
 // parts are the differences inside two values, each below the field's own line; nil where
 // there are none inside.
-func (p *printer) parts(indent, path string, part drift.Part) []string {
-	parts := drift.Parts(part.Live, part.Desired)
+func (p *printer) parts(indent, path string, part summary.Part) []string {
+	parts := summary.Parts(part.Live, part.Desired)
 	if len(parts) == 0 {
 		return nil
 	}
@@ -146,10 +147,10 @@ func (p *printer) parts(indent, path string, part drift.Part) []string {
 }
 
 // textLines are the lines in which two texts differ.
-func (p *printer) textLines(indent, head string, part drift.Part) []string {
+func (p *printer) textLines(indent, head string, part summary.Part) []string {
 	live, _ := part.Live.(string)
 	desired, _ := part.Desired.(string)
-	shown := drift.CompactLines(drift.LineDiff(live, desired))
+	shown := summary.CompactLines(summary.LineDiff(live, desired))
 	var removed, added int
 	for _, op := range shown {
 		switch op.Op {
@@ -168,7 +169,7 @@ func (p *printer) textLines(indent, head string, part drift.Part) []string {
 
 // lineTexts are the lines of a comparison, each within limit characters. Of lines that
 // stand for each other the part is shown in which they differ, not both beginnings.
-func (p *printer) lineTexts(ops []drift.LineOp, limit int) []string {
+func (p *printer) lineTexts(ops []summary.LineOp, limit int) []string {
 	texts := make([]string, len(ops))
 	for i, op := range ops {
 		texts[i] = p.visible(op.Text)
@@ -194,7 +195,7 @@ func (p *printer) lineTexts(ops []drift.LineOp, limit int) []string {
 }
 
 // endOf is where a run of lines of one kind ends.
-func endOf(ops []drift.LineOp, from int, op byte) int {
+func endOf(ops []summary.LineOp, from int, op byte) int {
 	for from < len(ops) && ops[from].Op == op {
 		from++
 	}
@@ -204,7 +205,7 @@ func endOf(ops []drift.LineOp, from int, op byte) int {
 // visible is one line of a text, in quotes where space at its end would not be seen.
 func (p *printer) visible(text string) string {
 	switch {
-	case text == drift.EndNewline:
+	case text == summary.EndNewline:
 		return "(newline at the end)"
 	case strings.TrimRight(text, " \t\r") != text:
 		return inline(text, p.ascii)
@@ -240,7 +241,7 @@ func (p *printer) window(live, desired string, limit int) (string, string) {
 	if len(a) <= limit && len(b) <= limit {
 		return live, desired
 	}
-	start := drift.Window(a, b, limit)
+	start := summary.Window(a, b, limit)
 	show := func(runes []rune) string {
 		if start == 0 && len(runes) <= limit {
 			return string(runes)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // group writes resources that changed alike: what they have in common once, then the
@@ -15,7 +16,7 @@ func (p *printer) group(group []drift.ReportResource, c columns) {
 	first := group[0]
 	common := first
 	common.Origin, common.FirstSeen = drift.Origin{}, nil
-	common.Fields = drift.WithoutTimes(first.Fields)
+	common.Fields = summary.WithoutTimes(first.Fields)
 	p.title(common, p.paint(bold, pad(objects(len(group)), c.name)), c)
 	p.names(group)
 	p.details(common)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // The words of a report, from the types that write them.
@@ -128,7 +129,7 @@ func (p *printer) columns(resources []drift.ReportResource) columns {
 func (p *printer) actionWords(r drift.ReportResource) string {
 	action := r.Action
 	if r.Replace {
-		action = drift.Replaced
+		action = summary.Replaced
 	}
 	if r.Drift == inSync && r.Action == ignored {
 		return "nothing to do"
@@ -180,7 +181,7 @@ func (p *printer) details(r drift.ReportResource) {
 	if len(r.Lost) > 0 {
 		p.note(lossLabel(r), strings.Join(r.Lost, "; "), red)
 	}
-	if r.Reason != "" && !(shared && r.ReasonRepeats()) {
+	if r.Reason != "" && !(shared && summary.ReasonRepeats(r)) {
 		p.note("reason", p.referring(r.Reason), plain)
 	}
 	p.rules("rule", r.Rules, r.Reason)

@@ -3,7 +3,10 @@ package report_test
 import (
 	"time"
 
+	"github.com/killick-dev/killick/internal/decide"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/githost"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 var (
@@ -36,9 +39,9 @@ func revision() drift.ReportRevision {
 // richReport has one resource of every sort, in the wrong order.
 func richReport() drift.Report {
 	report := frame("run", 4)
-	own := drift.ReportRevisionOf(drift.Revision{Repository: "https://git.example.com/platform.git", Ref: "main",
+	own := summary.ReportRevisionOf(drift.Revision{Repository: "https://git.example.com/platform.git", Ref: "main",
 		Commit: "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", Time: started.Add(-40 * time.Minute)},
-		drift.Web{URL: "https://git.example.com/acme/platform", Host: drift.Gitea})
+		githost.Web{URL: "https://git.example.com/acme/platform", Host: githost.Gitea})
 	report.Run.ConfigRevision = &own
 	report.Run.Policies = []drift.ReportPolicies{{Path: "policies", Folder: "policies", Revision: own}}
 	report.Apps = []drift.ReportApp{{
@@ -239,7 +242,7 @@ func planReport() drift.Report {
 	resource.Outcome = "planned"
 	waits := healedResource()
 	waits.Name, waits.Action, waits.Outcome, waits.Waiting, waits.Reason = "api", "alert-only", "skipped", true, "waiting for approval: production wants a second pair of eyes"
-	waits.Hint = drift.ApprovalsNotYet
+	waits.Hint = decide.ApprovalsNotYet
 	waits.Rules = append(waits.Rules, rules(drift.VerbRequireApproval, "production wants a second pair of eyes", "policies/drift/shop/shop.rego:70")...)
 	again := replacedResource()
 	again.Outcome = "planned"

@@ -171,12 +171,17 @@ func (g generator) value(typ reflect.Type, where string) *schema {
 	return &schema{Ref: "#/$defs/" + typ.Name()}
 }
 
-// comments reads the doc and line comments of drift's types.
+// comments reads the doc and line comments of the report's types, which are drift's but for
+// the links.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("../drift/*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, folder := range []string{"../drift", "../githost"} {
+		found, err := filepath.Glob(folder + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	docs := map[string]string{}
 	for _, name := range files {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/summary"
 )
 
 // glyphs are the characters outside ASCII that the text view uses, or what
@@ -35,7 +36,7 @@ type printer struct {
 	plan    bool
 	detect  bool
 	now     time.Time // when the run finished; ages are told against it
-	common  drift.CommonErrors
+	common  summary.CommonErrors
 }
 
 func newPrinter(report drift.Report, options Options) *printer {
@@ -57,7 +58,7 @@ func newPrinter(report drift.Report, options Options) *printer {
 		p.common.All = separately(report.Errors)
 		return p
 	}
-	p.common = drift.CommonErrorsOf(report)
+	p.common = summary.CommonErrorsOf(report)
 	return p
 }
 
@@ -173,7 +174,7 @@ func (p *printer) app(app drift.ReportApp) {
 	}
 	resources := worstFirst(app.Resources)
 	columns := p.columns(resources)
-	for _, group := range drift.Alike(resources) {
+	for _, group := range summary.Alike(resources) {
 		if len(group) == 1 {
 			p.resource(group[0], columns)
 			continue

@@ -166,7 +166,7 @@ func versionWords(version string) string {
 	return "killick " + version
 }
 
-// exitMeaning is the exit code in words (DESIGN §9).
+// exitMeaning is the exit code in words (docs/report.md).
 func exitMeaning(code int, plan bool) string {
 	switch code {
 	case 0:

@@ -10,7 +10,7 @@ import (
 )
 
 // Descends says whether the commit that Checkout gives of a repository is the
-// ancestor or descends from it, along any parent of a merge (SAFETY, P5). The
+// ancestor or descends from it, along any parent of a merge (docs/guards.md, P5). The
 // ancestor is written with all 40 hex digits.
 //
 // False without an error is certain: the history was read down to its first

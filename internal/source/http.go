@@ -220,7 +220,7 @@ func (e *redirectError) Error() string { return e.reason + e.target }
 // checkRedirect follows redirects of the first request within the same origin,
 // as a host does when a repository is renamed, and nothing else: the request
 // carries credentials, and a host that was not configured is not to be asked
-// (SAFETY, Isolation of input; CVE-2026-41506).
+// (docs/guards.md, isolation of input; CVE-2026-41506).
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	target := next.URL.Scheme + "://" + next.URL.Host
 	first := via[0].URL

@@ -15,7 +15,7 @@ import (
 
 // Of version 2 of the protocol (gitprotocol-v2) this package speaks what an idle
 // poll needs: the list of chosen refs. Version 0 sends all refs with every
-// answer, 1.3 MB for 20,000 of them (research/performance.md §3). Packs are
+// answer, 1.3 MB for 20,000 of them. Packs are
 // fetched by version 0 all the same, since go-git v5 reads no others.
 const (
 	gitProtocolHeader = "Git-Protocol"

@@ -13,7 +13,7 @@ import (
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// remoteCommits is when no more is asked of a server (SAFETY, P5): so many
+// remoteCommits is when no more is asked of a server (docs/guards.md, P5): so many
 // generations, or so many commits. A step of a history with many merges may bring
 // more, which count like the others.
 const remoteCommits = 1_000

@@ -4,7 +4,7 @@
 // Repositories are reached over HTTPS or SSH, or read directly from a local
 // path. Nothing is ever written to disk and there is no worktree: a fetch asks
 // for one commit without its history, keeps the objects in memory under the
-// limits of Options, and serves blobs from the commit's tree (SAFETY, Isolation
+// limits of Options, and serves blobs from the commit's tree (docs/guards.md, isolation
 // of input). The Git binary is not used.
 //
 // Where a server can filter and serves objects by their hashes, as GitHub and
@@ -106,7 +106,7 @@ type Options struct {
 }
 
 // Defaults of Options. A repository of plain manifests stays three orders of
-// magnitude below; a monorepo of 30,000 files fits (research/performance.md §3).
+// magnitude below; a monorepo of 30,000 files fits.
 const (
 	DefaultMaxBytes     = 256 << 20
 	DefaultMaxFileBytes = 16 << 20

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // recreator is the client that makes a deleted object again.
@@ -51,10 +52,10 @@ func (s *subject) judgeFields(change drift.Change, recorded bool) {
 // nothing and the server has a default for it: whether an apply fills that in beside
 // what stands there, the dry-run says.
 func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
-	_, live := drift.ValueAt(s.seen.Live, f.Path)
+	_, live := nested.ValueAt(s.seen.Live, f.Path)
 	_, named := s.script.kind.shape.at(s.object.Manifest, f.Path)
-	_, filled := drift.ValueAt(s.truth, f.Path)
-	_, predicted := drift.ValueAt(s.seen.Predicted, f.Path)
+	_, filled := nested.ValueAt(s.truth, f.Path)
+	_, predicted := nested.ValueAt(s.seen.Predicted, f.Path)
 	switch {
 	case !live:
 		return drift.OpRemove, true
@@ -87,7 +88,7 @@ func (s *subject) opOf(f drift.FieldChange) (op drift.Op, known bool) {
 //     always has it (a NetworkPolicy's podSelector), creating it is no change, and the
 //     creator's entry does not name it.
 func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
-	live, present := drift.ValueAt(s.seen.Live, f.Path)
+	live, present := nested.ValueAt(s.seen.Live, f.Path)
 	switch {
 	case s.special == "reset", f.Path.Equal(replicas) && s.memoOnly():
 		return "", true
@@ -130,7 +131,7 @@ func (s *subject) author(f drift.FieldChange) (manager string, known bool) {
 // known is whether Killick's own zero value outlasted what others did there, or
 // somebody's what others did beside. Who makes a deleted object again owns what is
 // stored of it, and nobody who applied something to the old one owns anything.
-func (s *subject) emptied(at drift.Path) (manager string, known bool) {
+func (s *subject) emptied(at nested.Path) (manager string, known bool) {
 	acts := s.actsAt(at)
 	v, shape, named := s.script.kind.shape.follow(s.applied(), at)
 	switch {
@@ -185,7 +186,7 @@ func (s *subject) nameOf(i int) string {
 
 // ownAt is the author of what no act touched: Killick, where it applied something
 // there, and else nobody. An empty list or map may have no place in managedFields.
-func (s *subject) ownAt(at drift.Path) (string, bool) {
+func (s *subject) ownAt(at nested.Path) (string, bool) {
 	v, named := s.script.kind.shape.at(s.applied(), at)
 	if !named {
 		return "", true
@@ -210,7 +211,7 @@ func hollow(v any) bool {
 }
 
 // actsAt are the acts that may have touched a place or a part of it.
-func (s *subject) actsAt(at drift.Path) []int {
+func (s *subject) actsAt(at nested.Path) []int {
 	var found []int
 	for i, a := range s.done {
 		reaches := func(p path) bool { return touched{path: p, act: &s.done[i]}.reaches(at) }
@@ -224,7 +225,7 @@ func (s *subject) actsAt(at drift.Path) []int {
 func (a act) applies() bool { return a.hand.way == forcing || a.hand.way == offering }
 
 // appliesAt says that an apply named a place, or something in it.
-func (a act) appliesAt(shape *shape, at drift.Path) bool {
+func (a act) appliesAt(shape *shape, at nested.Path) bool {
 	for _, step := range a.edit.path {
 		shape = shape.below(step)
 	}
@@ -232,16 +233,16 @@ func (a act) appliesAt(shape *shape, at drift.Path) bool {
 }
 
 // wrote says that an act put something new at a place.
-func (s *subject) wrote(i int, at drift.Path) bool {
+func (s *subject) wrote(i int, at nested.Path) bool {
 	return s.gainedAt(at, s.before[i], s.after(i))
 }
 
 // left says that something stands at a place that was not there before an act.
-func (s *subject) left(i int, at drift.Path) bool {
+func (s *subject) left(i int, at nested.Path) bool {
 	return s.gainedAt(at, s.before[i], s.seen.Live)
 }
 
-func (s *subject) gainedAt(at drift.Path, before, after map[string]any) bool {
+func (s *subject) gainedAt(at nested.Path, before, after map[string]any) bool {
 	now, shape, present := s.script.kind.shape.follow(after, at)
 	was, _ := s.script.kind.shape.at(before, at)
 	return present && shape.gained(was, now)
@@ -285,7 +286,7 @@ func (s *shape) gained(was, now any) bool {
 
 // reordered says that a list which merges has Git's items in another order. Such a
 // list is reported item by item otherwise.
-func (s *subject) reordered(at drift.Path) bool {
+func (s *subject) reordered(at nested.Path) bool {
 	live, shape, _ := s.script.kind.shape.follow(s.seen.Live, at)
 	want, _ := s.script.kind.shape.at(s.truth, at)
 	have, isList := live.([]any)
@@ -303,7 +304,7 @@ func (s *subject) reordered(at drift.Path) bool {
 }
 
 // doubled says that a place is a list that merges, and that a key stands twice in it.
-func (s *subject) doubled(at drift.Path) bool {
+func (s *subject) doubled(at nested.Path) bool {
 	live, shape, _ := s.script.kind.shape.follow(s.seen.Live, at)
 	items, isList := live.([]any)
 	if !isList || !shape.merges() {
@@ -318,7 +319,7 @@ func (s *subject) doubled(at drift.Path) bool {
 }
 
 // muddled says that a place is or lies in such a list.
-func (s *subject) muddled(at drift.Path) bool {
+func (s *subject) muddled(at nested.Path) bool {
 	for i := range at {
 		if s.doubled(at[:i+1]) {
 			return true
@@ -351,21 +352,21 @@ func (s *subject) unrecorded(i int) bool {
 }
 
 // hasOwner says that some entry names a field.
-func (s *subject) hasOwner(at drift.Path) bool {
-	entries, _ := drift.ValueAt(s.seen.Live, drift.Path{"metadata", "managedFields"})
+func (s *subject) hasOwner(at nested.Path) bool {
+	entries, _ := nested.ValueAt(s.seen.Live, nested.Path{"metadata", "managedFields"})
 	items, _ := entries.([]any)
-	named := drift.Path{"fieldsV1"}
+	named := nested.Path{"fieldsV1"}
 	for _, name := range at {
 		named = named.Field("f:" + name)
 	}
 	return slices.ContainsFunc(items, func(entry any) bool {
-		_, has := drift.ValueAt(entry, named)
+		_, has := nested.ValueAt(entry, named)
 		return has
 	})
 }
 
 // kept says that an act left a place as it was.
-func (s *subject) kept(i int, at drift.Path) bool {
+func (s *subject) kept(i int, at nested.Path) bool {
 	was, had := s.script.kind.shape.at(s.before[i], at)
 	now, has := s.script.kind.shape.at(s.after(i), at)
 	return had == has && equal(was, now)
@@ -392,7 +393,7 @@ func (s *subject) causes(f drift.FieldChange, recorded bool) (least, most drift.
 	live := len(s.actsAt(f.Path)) > 0 || s.unlabelled(f.Path)
 	own, shape, ours := s.script.kind.shape.follow(s.applied(), f.Path)
 	ours = ours && !s.reordered(f.Path) && !(hollow(own) && shape.merges())
-	had, present := drift.ValueAt(s.seen.Live, f.Path)
+	had, present := nested.ValueAt(s.seen.Live, f.Path)
 	nulled := present && had == nil && ours && hollow(own)
 	still := len(s.done) == 0 && s.special == "" && equal(values(s.stored), values(s.seen.Live))
 	switch {
@@ -427,8 +428,8 @@ func (s *subject) gitAdds(f drift.FieldChange) bool {
 }
 
 // unlabelled says that somebody took Killick's own label away at a place.
-func (s *subject) unlabelled(at drift.Path) bool {
-	return s.special == "unlabel" && overlap(at, drift.Path{"metadata", "labels", drift.LabelPartOf})
+func (s *subject) unlabelled(at nested.Path) bool {
+	return s.special == "unlabel" && overlap(at, nested.Path{"metadata", "labels", drift.LabelPartOf})
 }
 
 // unmoved says that Git says what Killick applied last.
@@ -439,7 +440,7 @@ func (s *subject) unmoved() bool {
 
 // gitMoved says that Git changed something at a place since the last apply, or
 // something that the place depends on.
-func (s *subject) gitMoved(at drift.Path) bool {
+func (s *subject) gitMoved(at nested.Path) bool {
 	_, desired := s.manifests()
 	had, was := s.script.kind.shape.at(s.applied(), at)
 	want, named := s.script.kind.shape.at(desired, at)

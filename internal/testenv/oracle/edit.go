@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // edit is one change to a tree.
@@ -94,7 +94,7 @@ func (e edit) on(s *shape, tree any) (any, bool) {
 		return s.update(tree, e.path, func(any) (any, bool) { return nil, false })
 	case "rekey":
 		return s.update(tree, e.path, func(old any) (any, bool) {
-			item, _ := drift.Clone(old).(map[string]any)
+			item, _ := nested.Clone(old).(map[string]any)
 			for k, v := range e.value.(map[string]any) {
 				item[k] = v
 			}
@@ -118,7 +118,7 @@ func (e edit) on(s *shape, tree any) (any, bool) {
 	if _, present := s.get(tree, e.path); !present {
 		return tree, false
 	}
-	return s.update(tree, e.path, func(any) (any, bool) { return drift.Clone(e.value), true })
+	return s.update(tree, e.path, func(any) (any, bool) { return nested.Clone(e.value), true })
 }
 
 // insert adds a field, or an item at its place.
@@ -129,10 +129,10 @@ func (e edit) insert(s *shape, tree any) (any, bool) {
 			there, isMap := old.(map[string]any)
 			more, areFields := e.value.(map[string]any)
 			if !isMap || !areFields {
-				return drift.Clone(e.value), true
+				return nested.Clone(e.value), true
 			}
 			for key, v := range more { // the server, or Killick, has made the map already
-				there[key] = drift.Clone(v)
+				there[key] = nested.Clone(v)
 			}
 			return there, true
 		})
@@ -144,7 +144,7 @@ func (e edit) insert(s *shape, tree any) (any, bool) {
 			return old, true
 		}
 		done = true
-		return slices.Insert(slices.Clone(items), min(e.at, len(items)), drift.Clone(e.value)), true
+		return slices.Insert(slices.Clone(items), min(e.at, len(items)), nested.Clone(e.value)), true
 	})
 	return out, ok && done
 }
@@ -297,7 +297,7 @@ func (s site) edit(r *rand.Rand) (edit, bool) {
 			return e, false
 		}
 		e.value = map[string]any{key: v}
-		renamed := drift.CloneMap(old)
+		renamed := nested.CloneMap(old)
 		renamed[key] = v
 		if s.list.find(s.items, s.list.identity(renamed)) >= 0 && r.IntN(4) > 0 {
 			return e, false

@@ -3,16 +3,16 @@ package main
 import (
 	"slices"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // disputed says whether a controller or another deployer had a hand in it, or in
 // something below.
-func (s *subject) disputed(p drift.Path) bool {
-	return s.meddled(func(q drift.Path) bool { return overlap(q, p) })
+func (s *subject) disputed(p nested.Path) bool {
+	return s.meddled(func(q nested.Path) bool { return overlap(q, p) })
 }
 
-func (s *subject) meddled(at func(drift.Path) bool) bool {
+func (s *subject) meddled(at func(nested.Path) bool) bool {
 	return slices.ContainsFunc(s.done, func(a act) bool {
 		if a.hand.human() {
 			return false
@@ -35,7 +35,7 @@ func (s *subject) binding(t touched, live map[string]any) bool {
 	switch {
 	case t.filled(live, shape):
 		return false
-	case s.meddled(func(q drift.Path) bool { return len(q) > len(t.path) && q.HasPrefix(t.path.written()) }):
+	case s.meddled(func(q nested.Path) bool { return len(q) > len(t.path) && q.HasPrefix(t.path.written()) }):
 		return false // a part of it is somebody else's business
 	case s.holds(t.path):
 		return false
@@ -154,7 +154,7 @@ func (s *subject) invisible(t touched) bool {
 }
 
 // moved says that what Killick applied and what Git says differ at a path.
-func (s *subject) moved(at drift.Path) bool {
+func (s *subject) moved(at nested.Path) bool {
 	applied, desired := s.manifests()
 	want, named := s.script.kind.shape.at(desired, at)
 	return slices.ContainsFunc(applied, func(manifest map[string]any) bool {
@@ -169,20 +169,20 @@ var companions = map[string]string{
 	"serviceAccount": "serviceAccountName", "emptyDir": "configMap", "externalTrafficPolicy": "externalIPs", "sessionAffinityConfig": "sessionAffinity",
 }
 
-func alias(found, edited drift.Path) bool {
+func alias(found, edited nested.Path) bool {
 	last := len(found) - 1
 	other, ok := companions[found[last]]
 	return ok && edited.HasPrefix(found[:last].Field(other))
 }
 
 // reaches says that what was touched may show at a reported place.
-func (t touched) reaches(found drift.Path) bool {
+func (t touched) reaches(found nested.Path) bool {
 	return overlap(found, t.path.written()) || alias(found, t.path.written()) || t.merged(found)
 }
 
 // merged says that an act may have merged its item with another one of the list:
 // strategic merge patches know one key only where the list merges by two.
-func (t touched) merged(found drift.Path) bool {
+func (t touched) merged(found nested.Path) bool {
 	if t.act == nil || t.act.hand.way != strategic && t.act.hand.way != deploying {
 		return false
 	}

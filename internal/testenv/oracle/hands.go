@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // way is how a client writes.
@@ -94,7 +95,7 @@ func (o endpoint) do(ctx context.Context, a act) (refused, failed error) {
 		if err != nil {
 			return nil, err
 		}
-		changed, ok := a.edit.on(o.kind.shape, drift.CloneMap(live.Object))
+		changed, ok := a.edit.on(o.kind.shape, nested.CloneMap(live.Object))
 		if !ok {
 			return fmt.Errorf("nothing to edit at %s", a.edit.path.written()), nil
 		}
@@ -204,7 +205,7 @@ func (k kind) sparse(e edit) map[string]any {
 
 func grow(p path, v any) any {
 	if len(p) == 0 {
-		return drift.Clone(v)
+		return nested.Clone(v)
 	}
 	inner := grow(p[1:], v)
 	if p[0].name != "" {
@@ -246,8 +247,8 @@ func mergePatch(before, after map[string]any) map[string]any {
 }
 
 // jsonPatch is an RFC 6902 patch from one tree to the other.
-func jsonPatch(before, after any, pointer string) []drift.PatchOp {
-	ops := []drift.PatchOp{}
+func jsonPatch(before, after any, pointer string) []nested.PatchOp {
+	ops := []nested.PatchOp{}
 	switch before := before.(type) {
 	case map[string]any:
 		now, ok := after.(map[string]any)
@@ -260,9 +261,9 @@ func jsonPatch(before, after any, pointer string) []drift.PatchOp {
 			v, has := now[key]
 			switch {
 			case !has:
-				ops = append(ops, drift.PatchOp{Op: "remove", Path: below})
+				ops = append(ops, nested.PatchOp{Op: "remove", Path: below})
 			case !had:
-				ops = append(ops, drift.PatchOp{Op: "add", Path: below, Value: v})
+				ops = append(ops, nested.PatchOp{Op: "add", Path: below, Value: v})
 			default:
 				ops = append(ops, jsonPatch(old, v, below)...)
 			}
@@ -280,9 +281,9 @@ func jsonPatch(before, after any, pointer string) []drift.PatchOp {
 		at := pointer + "/" + strconv.Itoa(i)
 		switch {
 		case len(now) < len(before) && slices.EqualFunc(before[i+1:], now[i:], equal):
-			return append(ops, drift.PatchOp{Op: "remove", Path: at})
+			return append(ops, nested.PatchOp{Op: "remove", Path: at})
 		case len(now) > len(before) && slices.EqualFunc(before[i:], now[i+1:], equal):
-			return append(ops, drift.PatchOp{Op: "add", Path: at, Value: now[i]})
+			return append(ops, nested.PatchOp{Op: "add", Path: at, Value: now[i]})
 		case len(now) == len(before):
 			for i := range now {
 				ops = append(ops, jsonPatch(before[i], now[i], pointer+"/"+strconv.Itoa(i))...)
@@ -293,7 +294,7 @@ func jsonPatch(before, after any, pointer string) []drift.PatchOp {
 	if equal(before, after) {
 		return ops
 	}
-	return append(ops, drift.PatchOp{Op: "replace", Path: pointer, Value: after})
+	return append(ops, nested.PatchOp{Op: "replace", Path: pointer, Value: after})
 }
 
 func sortedKeys(maps ...map[string]any) []string {

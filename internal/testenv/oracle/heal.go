@@ -12,7 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/killick-dev/killick/internal/decide"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/write"
 )
 
 // everything is what a policy that wants Git's way grants.
@@ -32,7 +35,7 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 		s.healed = s.change.Type == drift.InSync
 		return nil
 	}
-	decision := drift.Decide(s.change, everything, drift.Facts{Now: time.Now()})
+	decision := decide.Decide(s.change, everything, decide.Facts{Now: time.Now()})
 	if !decision.Action.Writes() {
 		if s.change.Err != nil && (s.special == "reset" || s.unowned) {
 			s.withheld = "nobody is known to have written anything: " + decision.Reason
@@ -58,7 +61,7 @@ func (l *lab) heal(ctx context.Context, s *subject) error {
 		return s.withhold(ctx, err.Error(), err)
 	}
 	s.healed = true
-	if left := l.noise.Remaining(s.change.Fields, s.object.Manifest, after, s.seen.Predicted); len(left) > 0 {
+	if left := write.Remaining(l.noise, s.change.Fields, s.object.Manifest, after, s.seen.Predicted); len(left) > 0 {
 		s.wrong("still differs", "%s, it is said", left[0])
 	}
 	return nil
@@ -85,8 +88,8 @@ func (s *subject) withhold(ctx context.Context, reason string, refused error) er
 
 // concerned says whether a place is among those that were found or refused, or beside
 // one: a controller's part of a value may not be allowed to stand alone.
-func (s *subject) concerned(refused error) func(drift.Path) bool {
-	var places []drift.Path
+func (s *subject) concerned(refused error) func(nested.Path) bool {
+	var places []nested.Path
 	for _, f := range s.change.Fields {
 		places = append(places, f.Path)
 		if len(f.Path) > 2 {
@@ -100,8 +103,8 @@ func (s *subject) concerned(refused error) func(drift.Path) bool {
 			places = append(places, strings.Split(list, "."))
 		}
 	}
-	return func(q drift.Path) bool {
-		return slices.ContainsFunc(places, func(p drift.Path) bool { return overlap(p, q) })
+	return func(q nested.Path) bool {
+		return slices.ContainsFunc(places, func(p nested.Path) bool { return overlap(p, q) })
 	}
 }
 
@@ -117,7 +120,7 @@ func (s *subject) known() drift.Change {
 // added by hand goes too, also where a run would only bring what Git changed.
 func (l *lab) write(ctx context.Context, s *subject, decision drift.Decision) (map[string]any, error) {
 	decision.Granted = s.change.Fields
-	request, err := l.noise.WriteOf(l.app, drift.Step{
+	request, err := write.RequestOf(l.noise, l.app, drift.Step{
 		Object: s.object, Observation: s.seen, Change: s.change, Decision: decision,
 	}, time.Now())
 	if err != nil {
@@ -142,7 +145,7 @@ func (l *lab) converged(ctx context.Context, s *subject) error {
 		s.wrong("not converged", "the dry-run changes %s", strings.Join(differences(values(s.seen.Predicted), values(live), ""), ", "))
 	}
 	before := s.change
-	s.uid = drift.UIDOf(live) // the inventory learns it from the write
+	s.uid = nested.UIDOf(live) // the inventory learns it from the write
 	change, err := l.compare(ctx, s)
 	if err != nil {
 		return err
@@ -180,7 +183,7 @@ func (s *subject) comesBack(ctx context.Context, t touched, live map[string]any)
 	if _, named := s.script.kind.shape.get(s.object.Manifest, t.path); named {
 		return false, nil
 	}
-	body, err := json.Marshal(drift.RemovalPatch(live, []drift.Path{t.path.written()}))
+	body, err := json.Marshal(nested.RemovalPatch(live, []nested.Path{t.path.written()}))
 	if err != nil {
 		return false, err
 	}
@@ -238,15 +241,15 @@ func (s *subject) immutable(ctx context.Context, refused error) (bool, error) {
 		}
 	}
 	for _, at := range places {
-		op := drift.PatchOp{Op: "remove", Path: at.Pointer()}
-		want, wanted := drift.ValueAt(s.truth, at)
-		if _, present := drift.ValueAt(s.seen.Live, at); !present && !wanted {
+		op := nested.PatchOp{Op: "remove", Path: at.Pointer()}
+		want, wanted := nested.ValueAt(s.truth, at)
+		if _, present := nested.ValueAt(s.seen.Live, at); !present && !wanted {
 			return false, nil // the server means something else
 		}
 		if wanted {
-			op = drift.PatchOp{Op: "add", Path: at.Pointer(), Value: want}
+			op = nested.PatchOp{Op: "add", Path: at.Pointer(), Value: want}
 		}
-		body, err := json.Marshal([]drift.PatchOp{op})
+		body, err := json.Marshal([]nested.PatchOp{op})
 		if err != nil {
 			return false, err
 		}

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // compare is what a run makes of what was seen. Like a run, it looks again at what
@@ -27,7 +29,7 @@ func (l *lab) compare(ctx context.Context, s *subject) (drift.Change, error) {
 // compareOnce gives the error of a question that the server did not answer. It
 // keeps what the same comparison finds with the memo's row.
 func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error) {
-	without := drift.Comparison{App: l.app, Object: s.object, Observation: s.seen, PartOf: l.partOf,
+	without := diff.Comparison{App: l.app, Object: s.object, Observation: s.seen, PartOf: l.partOf,
 		Family: map[string]string{l.partOf: appName},
 		Entry:  &drift.Entry{ID: s.object.ID, Version: s.object.Version, UID: s.uid}}
 	with := without
@@ -35,8 +37,8 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 		with.Row, with.DesiredHash, with.Digest = &s.row, now.DesiredHash, func() string { return now.Digest }
 	}
 	s.unremovable = nil
-	change := drift.Compare(without)
-	s.recorded = drift.Compare(with)
+	change := diff.Compare(without)
+	s.recorded = diff.Compare(with)
 	if s.seen.Predicted == nil {
 		// Where the server does not say what it would store, the row tells that Git
 		// moved; where it does, what is found must not need a row.
@@ -45,10 +47,10 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 	if s.seen.Live == nil {
 		return change, nil
 	}
-	dryPatch := func(patch []drift.PatchOp) (map[string]any, error) {
+	dryPatch := func(patch []nested.PatchOp) (map[string]any, error) {
 		return l.killick.DryPatch(ctx, l.app, change.ID, change.Version, s.seen.Live, patch)
 	}
-	questions := drift.Questions{Patch: dryPatch, Create: func() (map[string]any, error) {
+	questions := diff.Questions{Patch: dryPatch, Create: func() (map[string]any, error) {
 		return l.killick.DryCreate(ctx, l.app, s.object)
 	}}
 	var err error
@@ -56,8 +58,8 @@ func (l *lab) compareOnce(ctx context.Context, s *subject) (drift.Change, error)
 		s.note("the additions cannot be removed: %v", err)
 		var refusal *drift.Refusal
 		if errors.As(err, &refusal) {
-			s.unremovable = slices.DeleteFunc(drift.Additions(s.recorded), func(at drift.Path) bool {
-				_, alone := dryPatch(drift.RemovalPatch(s.seen.Live, []drift.Path{at}))
+			s.unremovable = slices.DeleteFunc(diff.Additions(s.recorded), func(at nested.Path) bool {
+				_, alone := dryPatch(nested.RemovalPatch(s.seen.Live, []nested.Path{at}))
 				return !errors.As(alone, &refusal)
 			})
 		}
@@ -130,7 +132,7 @@ func managers(live map[string]any) string {
 // judgeProof: a proof must not claim what the server denies.
 func (s *subject) judgeProof() {
 	live, predicted := s.seen.Live, s.seen.Predicted
-	s.proved = drift.Proved(s.object, live)
+	s.proved = diff.Proved(s.object, live)
 	s.same = predicted != nil && equal(values(predicted), values(live))
 	if !s.proved {
 		return
@@ -148,7 +150,7 @@ func (s *subject) judgeProof() {
 	}
 	byProof := s.seen
 	byProof.Predicted, byProof.Prediction = live, drift.ByProof
-	again := drift.Compare(drift.Comparison{Object: s.object, Observation: byProof, Entry: &drift.Entry{UID: s.uid}})
+	again := diff.Compare(diff.Comparison{Object: s.object, Observation: byProof, Entry: &drift.Entry{UID: s.uid}})
 	if len(again.Fields) < len(s.change.Fields) {
 		s.wrong("false clean", "with the proof %d fields are found, with the dry-run %d", len(again.Fields), len(s.change.Fields))
 	}
@@ -320,11 +322,11 @@ func (s *subject) judgeInvented() {
 // null although Git's own would hold a default; and, while the dry-run is refused, a
 // value that is the default too, which only the server knows.
 func (s *subject) noDrift(f drift.FieldChange) string {
-	have, present := drift.ValueAt(s.seen.Live, f.Path)
-	want, wanted := drift.ValueAt(s.truth, f.Path)
+	have, present := nested.ValueAt(s.seen.Live, f.Path)
+	want, wanted := nested.ValueAt(s.truth, f.Path)
 	dropped := s.gitMoved(f.Path)
 	kept := dropped && f.Kept
-	will, stays := drift.ValueAt(s.seen.Predicted, f.Path)
+	will, stays := nested.ValueAt(s.seen.Predicted, f.Path)
 	emptied := dropped && (s.seen.Predicted == nil || present != stays || !equal(have, will))
 	switch {
 	case f.Excluded && !wanted:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // settings is a case about one ConfigMap, made up: {a: x} by Git.
@@ -72,7 +73,7 @@ func TestOracleFindsFault(t *testing.T) {
 func TestOracleFindsFalseReport(t *testing.T) {
 	edited := func(manager string) []act { return []act{by(manager, "change", "a", "y")} }
 	report := func(op drift.Op, manager string, class drift.Class, cause drift.Cause) drift.FieldChange {
-		return drift.FieldChange{Path: drift.Path{"data", "a"}, Op: op, Manager: manager, ManagerClass: class, Cause: cause}
+		return drift.FieldChange{Path: nested.Path{"data", "a"}, Op: op, Manager: manager, ManagerClass: class, Cause: cause}
 	}
 	removed := act{hand{"k9s", putting}, edit{op: "remove", path: path{}.field("data").field("a"), old: "x"}}
 	for _, c := range []struct {
@@ -104,7 +105,7 @@ func TestOracleFindsFalseReport(t *testing.T) {
 
 // TestOracleFindsFalseDrift: a place that somebody touched may look as Git says.
 func TestOracleFindsFalseDrift(t *testing.T) {
-	report := drift.FieldChange{Path: drift.Path{"data", "a"}, Op: drift.OpReplace}
+	report := drift.FieldChange{Path: nested.Path{"data", "a"}, Op: drift.OpReplace}
 	for reason, c := range map[string]struct {
 		live map[string]any
 		acts []act
@@ -113,8 +114,8 @@ func TestOracleFindsFalseDrift(t *testing.T) {
 	}{
 		"edited":         {map[string]any{"a": "y"}, []act{by("k9s", "change", "a", "y")}, report, ""},
 		"edited back":    {map[string]any{"a": "x"}, []act{by("k9s", "change", "a", "y"), by("k9s", "change", "a", "x")}, report, "invented"},
-		"a hand's":       {map[string]any{"a": "x", "b": "y"}, []act{by("k9s", "add", "b", "y")}, drift.FieldChange{Path: drift.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, ""},
-		"a controller's": {map[string]any{"a": "x", "b": "y"}, []act{by("mesh-operator", "add", "b", "y")}, drift.FieldChange{Path: drift.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, "invented"},
+		"a hand's":       {map[string]any{"a": "x", "b": "y"}, []act{by("k9s", "add", "b", "y")}, drift.FieldChange{Path: nested.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, ""},
+		"a controller's": {map[string]any{"a": "x", "b": "y"}, []act{by("mesh-operator", "add", "b", "y")}, drift.FieldChange{Path: nested.Path{"data", "b"}, Op: drift.OpAdd, Addition: true}, "invented"},
 		"an apply no-op": {map[string]any{"a": "y"}, []act{by("k9s", "change", "a", "y")}, report, "invented"},
 	} {
 		s := settings(t, c.live, c.acts...)
@@ -130,20 +131,20 @@ func TestOracleFindsFalseDrift(t *testing.T) {
 // store without an addition, one by hand may be its default, and nothing else may.
 func TestOracleFindsDefaultsThatAreDrift(t *testing.T) {
 	hands := []act{by("k9s", "add", "a", "x")}
-	at := drift.Path{"data", "a"}
+	at := nested.Path{"data", "a"}
 	for reason, c := range map[string]struct {
 		acts    []act
 		manager string
-		refused drift.Path
+		refused nested.Path
 		want    string
 	}{
 		"refused": {hands, "k9s", at, ""}, "not refused": {hands, "k9s", nil, "invented"},
-		"another is refused": {hands, "k9s", drift.Path{"data", "b"}, "invented"},
+		"another is refused": {hands, "k9s", nested.Path{"data", "b"}, "invented"},
 		"another's":          {hands, "curl", at, "invented"}, "beside it": {[]act{by("k9s", "add", "b", "x")}, "k9s", at, "invented"},
 		"taken away": {[]act{by("k9s", "remove", "a", nil)}, "k9s", at, "invented"},
 	} {
 		s := settings(t, map[string]any{"a": "x"}, c.acts...)
-		s.unremovable = []drift.Path{c.refused}
+		s.unremovable = []nested.Path{c.refused}
 		s.change.Fields = []drift.FieldChange{{Path: at, Op: drift.OpAdd, Addition: true, Manager: c.manager}}
 		if s.judgeInvented(); s.sort() != c.want {
 			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
@@ -167,7 +168,7 @@ func TestOracleKnowsScalingsOfNobodys(t *testing.T) {
 		s.script.kind = deployment
 		s.done = []act{{hand{"k9s", c.way}, edit{op: "add", path: path{}.field("spec").field("replicas"), value: c.count}}, scaleTo(3, deployment, nil)}
 		s.before = []map[string]any{counted(1), counted(c.count)}
-		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: drift.Replicas(counted(1))}
+		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: nested.Replicas(counted(1))}
 		if got := s.memoOnly(); got != c.want {
 			t.Errorf("%s: %t", reason, got)
 		}
@@ -177,7 +178,7 @@ func TestOracleKnowsScalingsOfNobodys(t *testing.T) {
 		s.script.kind = deployment
 		s.done = []act{{hand{"mesh-operator", merging}, edit{op: "add", path: path{}.field("spec").field("replicas"), value: int64(3)}}, scaleTo(3, deployment, nil)}
 		s.before = []map[string]any{counted(1), counted(3)}
-		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: drift.Replicas(counted(1))}
+		s.seen.Live, s.row = counted(3), drift.Row{UID: "1", Replicas: nested.Replicas(counted(1))}
 		names := "f:paused"
 		if owned {
 			names = "f:replicas"
@@ -207,7 +208,7 @@ func TestOracleFindsMissingMemo(t *testing.T) {
 		s := settings(t, nil)
 		s.script.kind = kinds()[slices.IndexFunc(kinds(), func(k kind) bool { return k.name == "Deployment" })]
 		s.done = []act{scaleTo(c.live, s.script.kind, nil)}
-		s.seen.Live, s.row = scaled(c.live), drift.Row{UID: "1", Replicas: drift.Replicas(scaled(1))}
+		s.seen.Live, s.row = scaled(c.live), drift.Row{UID: "1", Replicas: nested.Replicas(scaled(1))}
 		s.change.Fields, s.recorded.Fields = c.without, c.with
 		if s.judgeRecorded(); s.sort() != c.want {
 			t.Errorf("%s: %q, want %q: %v", reason, s.sort(), c.want, s.problems)
@@ -224,7 +225,7 @@ func TestOracleFindsFalseProof(t *testing.T) {
 	for reason, spoil := range map[string]func(*subject){
 		"the server would store something else": func(s *subject) { s.seen.Predicted = map[string]any{"data": map[string]any{"a": "z"}} },
 		"the server refuses":                    func(s *subject) { s.seen.Predicted = nil },
-		"the comparison finds something":        func(s *subject) { s.change.Fields = []drift.FieldChange{{Path: drift.Path{"data", "a"}}} },
+		"the comparison finds something":        func(s *subject) { s.change.Fields = []drift.FieldChange{{Path: nested.Path{"data", "a"}}} },
 	} {
 		s := settings(t, map[string]any{"a": "x"})
 		spoil(s)
@@ -303,7 +304,7 @@ func TestOracleFindsLeftLists(t *testing.T) {
 		return map[string]any{"kind": "Widget", "metadata": map[string]any{"uid": "1"}, "spec": spec}
 	}
 	empty := map[string]any{"listeners": []any{}}
-	told := []drift.FieldChange{{Path: drift.Path{"spec", "listeners"}, Op: drift.OpAdd}}
+	told := []drift.FieldChange{{Path: nested.Path{"spec", "listeners"}, Op: drift.OpAdd}}
 	written := act{hand{"k9s", merging}, edit{op: "add", path: path{}.field("spec").field("listeners"), value: []any{}}}
 	for reason, c := range map[string]struct {
 		git, live map[string]any
@@ -313,7 +314,7 @@ func TestOracleFindsLeftLists(t *testing.T) {
 		want      string
 	}{
 		"told":                  {map[string]any{}, empty, "1", nil, told, ""},
-		"told with more":        {map[string]any{}, empty, "1", nil, []drift.FieldChange{{Path: drift.Path{"spec"}}}, "invented"},
+		"told with more":        {map[string]any{}, empty, "1", nil, []drift.FieldChange{{Path: nested.Path{"spec"}}}, "invented"},
 		"not told":              {map[string]any{}, empty, "1", nil, nil, "missed"},
 		"Git names it":          {empty, empty, "1", nil, told, "invented"},
 		"gone":                  {map[string]any{}, map[string]any{}, "1", nil, told, "invented"},

@@ -3,7 +3,9 @@ package main
 import (
 	"slices"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // memoKey keys the digests of this program's own memo.
@@ -12,11 +14,11 @@ var memoKey = []byte("the oracle's memo has no secrets!")
 // remembering is the memo row of what Killick's last apply stored. It has no
 // resourceVersion, so that the digest alone has to tell.
 func remembering(manifest, live map[string]any) (drift.Row, error) {
-	hash, err := drift.HashManifest(memoKey, manifest)
+	hash, err := diff.HashManifest(memoKey, manifest)
 	if err != nil {
 		return drift.Row{}, err
 	}
-	row, err := drift.Noise{}.RowOf(memoKey, manifest, live)
+	row, err := diff.RowOf(drift.Noise{}, memoKey, manifest, live)
 	row.DesiredHash, row.Proof = hash, true
 	return row, err
 }
@@ -25,8 +27,8 @@ func remembering(manifest, live map[string]any) (drift.Row, error) {
 // the comparison finds anything.
 func (s *subject) judgeMemo() {
 	belief := drift.Belief{Trust: drift.TrustMemo, Key: memoKey}
-	hash, err := drift.HashManifest(memoKey, s.object.Manifest)
-	if err != nil || hash != s.row.DesiredHash || belief.Settles(s.object, s.row, s.seen.Live, false) != drift.ByMemo {
+	hash, err := diff.HashManifest(memoKey, s.object.Manifest)
+	if err != nil || hash != s.row.DesiredHash || diff.Predict(belief, s.object, s.row, s.seen.Live, false) != drift.ByMemo {
 		return
 	}
 	s.recalled = true
@@ -35,14 +37,14 @@ func (s *subject) judgeMemo() {
 	}
 }
 
-var replicas = drift.Path{"spec", "replicas"}
+var replicas = nested.Path{"spec", "replicas"}
 
 // judgeRecorded: with the memo's row the same is found as without, and what only it can
 // tell: replicas that were scaled by hand where nobody owned them, and empty lists that
 // Git dropped.
 func (s *subject) judgeRecorded() {
 	s.scaled, s.leftLists = s.memoOnly(), s.leftByApply()
-	has := func(change drift.Change, at drift.Path) bool {
+	has := func(change drift.Change, at nested.Path) bool {
 		return slices.ContainsFunc(change.Fields, func(f drift.FieldChange) bool { return f.Path.Equal(at) })
 	}
 	for _, f := range s.change.Fields {
@@ -72,9 +74,9 @@ func (s *subject) judgeRecorded() {
 // After a reset nobody owns anything. A patch or update that left the replicas as they
 // were, after the scaling too, says nothing.
 func (s *subject) memoOnly() bool {
-	now := drift.Replicas(s.seen.Live)
+	now := nested.Replicas(s.seen.Live)
 	_, named := s.script.kind.shape.at(s.object.Manifest, replicas)
-	if named || now == nil || s.row.Replicas == nil || *now == *s.row.Replicas || s.row.UID != drift.UIDOf(s.seen.Live) {
+	if named || now == nil || s.row.Replicas == nil || *now == *s.row.Replicas || s.row.UID != nested.UIDOf(s.seen.Live) {
 		return false
 	}
 	scaled := false
@@ -95,7 +97,7 @@ func (s *subject) memoOnly() bool {
 // apply leaves it, and only the memo can tell it from a default. After a reset, or on an
 // object that somebody made again, nobody can.
 func (s *subject) leftByApply() []path {
-	if s.row.UID == "" || s.row.UID != drift.UIDOf(s.seen.Live) {
+	if s.row.UID == "" || s.row.UID != nested.UIDOf(s.seen.Live) {
 		return nil
 	}
 	shape := s.script.kind.shape
@@ -105,7 +107,7 @@ func (s *subject) leftByApply() []path {
 	})
 }
 
-func (s *subject) isLeft(at drift.Path) bool {
+func (s *subject) isLeft(at nested.Path) bool {
 	return slices.ContainsFunc(s.leftLists, func(p path) bool { return p.written().Equal(at) })
 }
 

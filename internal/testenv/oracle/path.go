@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // element is one step of a path: a field, an item by its keys, or an item of a
@@ -21,8 +21,8 @@ func (p path) with(e element) path     { return append(slices.Clone(p), e) }
 func (p path) parent() (path, element) { return p[:len(p)-1], p[len(p)-1] }
 
 // written is the path in Killick's own form.
-func (p path) written() drift.Path {
-	out := drift.Path{}
+func (p path) written() nested.Path {
+	out := nested.Path{}
 	for _, e := range p {
 		switch {
 		case e.name != "":
@@ -37,7 +37,7 @@ func (p path) written() drift.Path {
 }
 
 // overlap says whether one of the paths lies at or below the other.
-func overlap(a, b drift.Path) bool { return a.HasPrefix(b) || b.HasPrefix(a) }
+func overlap(a, b nested.Path) bool { return a.HasPrefix(b) || b.HasPrefix(a) }
 
 // below is the shape of what an element names.
 func (s *shape) below(e element) *shape {
@@ -78,13 +78,13 @@ func (s *shape) get(tree any, p path) (any, bool) {
 }
 
 // at is get for a path in Killick's own form.
-func (s *shape) at(tree any, p drift.Path) (any, bool) {
+func (s *shape) at(tree any, p nested.Path) (any, bool) {
 	v, _, found := s.follow(tree, p)
 	return v, found
 }
 
 // follow is at, with the shape of the value.
-func (s *shape) follow(tree any, p drift.Path) (any, *shape, bool) {
+func (s *shape) follow(tree any, p nested.Path) (any, *shape, bool) {
 	for _, name := range p {
 		e := element{name: name}
 		if items, isList := tree.([]any); isList {

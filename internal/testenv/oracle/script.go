@@ -8,7 +8,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
 )
 
 // script is one case: what Killick applied, who changed what afterwards, and
@@ -124,11 +124,11 @@ func (s script) manifests() (applied []map[string]any, desired map[string]any) {
 }
 
 func (s script) edited(manifest map[string]any, edits []edit) map[string]any {
-	tree := any(drift.CloneMap(manifest))
+	tree := any(nested.CloneMap(manifest))
 	for _, e := range edits {
 		tree, _ = e.on(s.kind.shape, tree)
 	}
-	out, _ := drift.Clone(tree).(map[string]any)
+	out, _ := nested.Clone(tree).(map[string]any)
 	s.fit(out)
 	return out
 }

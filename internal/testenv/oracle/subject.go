@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/util/retry"
 
 	"github.com/killick-dev/killick/internal/drift"
+	"github.com/killick-dev/killick/internal/nested"
+	"github.com/killick-dev/killick/internal/write"
 )
 
 // subject is one case on its way.
@@ -36,11 +38,11 @@ type subject struct {
 	change             drift.Change
 	recorded           drift.Change // with the memo's row
 	proved             bool
-	recalled           bool         // the memo settles it
-	unowned            bool         // nobody owns anything: the last entry's last field was taken away
-	unremovable        []drift.Path // additions of which the server does not say what it would store without them
-	same               bool         // the dry-run changes nothing, not even ownership
-	withheld           string       // why nothing was healed
+	recalled           bool          // the memo settles it
+	unowned            bool          // nobody owns anything: the last entry's last field was taken away
+	unremovable        []nested.Path // additions of which the server does not say what it would store without them
+	same               bool          // the dry-run changes nothing, not even ownership
+	withheld           string        // why nothing was healed
 	healed             bool
 	scaled             bool   // by hand, and only the memo can tell
 	leftLists          []path // empty lists that Git dropped, and only the memo can tell
@@ -151,7 +153,7 @@ func (l *lab) manifest(s *subject, content map[string]any) (drift.Object, error)
 	if err != nil {
 		return drift.Object{}, err
 	}
-	tree := s.identify(drift.CloneMap(content))
+	tree := s.identify(nested.CloneMap(content))
 	tree.SetAPIVersion(s.script.kind.apiVersion)
 	tree.SetKind(s.script.kind.name)
 	id := drift.ID{Group: group, Kind: s.script.kind.name, Namespace: s.ns, Name: s.name}
@@ -183,7 +185,7 @@ func (l *lab) play(ctx context.Context, s *subject) error {
 		if s.invalid = err; err != nil {
 			return onlyRefusals(err)
 		}
-		s.uid, s.stored = drift.UIDOf(live), live
+		s.uid, s.stored = nested.UIDOf(live), live
 		if s.row, err = remembering(object.Manifest, live); err != nil {
 			return err
 		}
@@ -208,8 +210,8 @@ func (l *lab) play(ctx context.Context, s *subject) error {
 
 // apply writes what Git says now, as a run does that finds nothing else.
 func (l *lab) apply(ctx context.Context, object drift.Object, live map[string]any) (map[string]any, error) {
-	request, err := l.noise.WriteOf(l.app, drift.Step{Object: object, Observation: drift.Observation{Live: live},
-		Change: drift.Change{UID: drift.UIDOf(live), ResourceVersion: drift.ResourceVersionOf(live)}}, time.Now())
+	request, err := write.RequestOf(l.noise, l.app, drift.Step{Object: object, Observation: drift.Observation{Live: live},
+		Change: drift.Change{UID: nested.UIDOf(live), ResourceVersion: nested.ResourceVersionOf(live)}}, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +238,7 @@ func (s *subject) underAnotherName(ctx context.Context) (map[string]any, error) 
 
 // apply applies a manifest in Killick's name.
 func (o endpoint) apply(ctx context.Context, content map[string]any, options metav1.ApplyOptions) (map[string]any, error) {
-	tree := o.identify(drift.CloneMap(content))
+	tree := o.identify(nested.CloneMap(content))
 	tree.SetAPIVersion(o.kind.apiVersion)
 	options.FieldManager, options.Force = drift.FieldManager, true
 	made, err := o.resource.Apply(ctx, o.name, tree, options)
@@ -253,7 +255,7 @@ func (s *subject) afterwards(ctx context.Context, last drift.Object) error {
 		if err := s.remove(ctx); err != nil || s.special == "delete" {
 			return err
 		}
-		tree := &unstructured.Unstructured{Object: drift.CloneMap(last.Manifest)}
+		tree := &unstructured.Unstructured{Object: nested.CloneMap(last.Manifest)}
 		_, err := s.resource.Create(ctx, tree, metav1.CreateOptions{FieldManager: recreator})
 		return err
 	case "unlabel":

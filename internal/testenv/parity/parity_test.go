@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/killick-dev/killick/internal/diff"
 	"github.com/killick-dev/killick/internal/drift"
 	"github.com/killick-dev/killick/internal/render"
 )
@@ -200,8 +201,8 @@ func compare(t *testing.T, repository string, app drift.App, mayFail bool) {
 		key := fmt.Sprintf("%s/%s %s/%s", id.Group, id.Kind, id.Namespace, id.Name)
 		if len(object.Nondeterministic) > 0 { // upstream drew other values
 			theirs, _ := want[key].(map[string]any)
-			want[key] = drift.Object{Manifest: theirs, Nondeterministic: object.Nondeterministic}.Determined().Manifest
-			object = object.Determined()
+			want[key] = diff.WithoutNondeterministic(drift.Object{Manifest: theirs, Nondeterministic: object.Nondeterministic}).Manifest
+			object = diff.WithoutNondeterministic(object)
 		}
 		got[key] = object.Manifest
 	}
