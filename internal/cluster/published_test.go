@@ -80,7 +80,7 @@ func TestAdviceForCustomResources(t *testing.T) {
 		t.Errorf("%d requests for the schema although nothing is wrong", n-before)
 	}
 	tests := []struct{ reason, spec, hint string }{
-		{"below spec", "lenght: 3", `Did you mean "length"?`},
+		{"below spec", "lengt: 3", `Did you mean "length"?`},
 		{"in a list with keys", "crew: [{name: ada, watch: {hour: 4}}]", `Did you mean "hours"?`},
 		{"below a free name", "sails: {main: {canvass: red}}", `Did you mean "canvas"?`},
 		{"nothing near", "zzz: 3", "misspelt, or indented"},
@@ -106,8 +106,8 @@ func TestAdviceForCustomResources(t *testing.T) {
 		}
 		return nil, nil
 	}
-	problem, ok := errors.AsType[*drift.Problem](e.look(client, boat("b", "lenght: 3")).Err)
-	if !ok || !strings.Contains(problem.Hint, `"lenght" is not a field of Boat there`) || strings.Contains(problem.Hint, "Did you mean") {
+	problem, ok := errors.AsType[*drift.Problem](e.look(client, boat("b", "lengt: 3")).Err)
+	if !ok || !strings.Contains(problem.Hint, `"lengt" is not a field of Boat there`) || strings.Contains(problem.Hint, "Did you mean") {
 		t.Errorf("without the schema: %v", problem)
 	}
 }

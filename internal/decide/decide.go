@@ -280,6 +280,7 @@ func refusedOutright(change drift.Change, granted []drift.FieldChange) string {
 	return RefusedDryRun + causeOf(refusal)
 }
 
+// Reasons of objects about which the API server was asked in vain; what it answered follows.
 const (
 	NotCompared   = "could not be compared"
 	RefusedDryRun = "the API server refused the dry-run"

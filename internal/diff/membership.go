@@ -26,6 +26,7 @@ func (c Comparison) membership(fields []drift.FieldChange, own drift.Ownership) 
 	return named
 }
 
+// PartOfPath is where the label of membership stands.
 var PartOfPath = nested.Path{"metadata", "labels", drift.LabelPartOf}
 
 // aboutMembership says that a difference is the part-of label, alone or as the only one.

@@ -17,6 +17,7 @@ type PathSums []byte
 // that what the rows of a state have in common stays aligned, and compresses.
 const NamedBytes = 3
 
+// SumsOf is the set of these sums.
 func SumsOf(sums []uint32) PathSums {
 	slices.Sort(sums)
 	sums = slices.Compact(sums)
@@ -53,7 +54,7 @@ func (n PathSums) sum(i int) uint32 {
 	return uint32(of[0])<<16 | uint32(of[1])<<8 | uint32(of[2])
 }
 
-// SumOf is a hash of a path, and step that of one with another element: FNV-1a of 32
+// SumOf is a hash of a path, and SumBelow that of one with another element: FNV-1a of 32
 // bits (hash/fnv), without a state to allocate.
 func SumOf(path Path) uint32 {
 	sum := uint32(2166136261)
@@ -63,6 +64,7 @@ func SumOf(path Path) uint32 {
 	return sum
 }
 
+// SumBelow is the sum of a path with one more element.
 func SumBelow(sum uint32, element string) uint32 {
 	for i := range len(element) {
 		sum = (sum ^ uint32(element[i])) * 16777619
