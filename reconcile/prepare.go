@@ -116,29 +116,9 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 	}
 	a.hashes, a.keeps = make(map[drift.ID]string, len(a.rendered.Objects)), map[drift.ID]string{}
 	for _, object := range a.rendered.Objects {
-		labelled, err := drift.WithPartOf(object, a.partOf)
-		if err != nil {
+		if a, err = a.with(request, object); err != nil {
 			return a.fail("render", err)
 		}
-		if reason := request.own().Owns(object.ID, object.Manifest); reason != "" {
-			return a.fail("render", &drift.Problem{Stage: "render",
-				File: drift.FileLine(object.Origin.File, object.Origin.Line),
-				Hint: "an app cannot manage what Killick itself runs on; rename or remove the object",
-				Err:  fmt.Errorf("%s is %s", object.ID.Short(), reason)})
-		}
-		hash, err := diff.HashManifest(request.Key, diff.WithoutNondeterministic(labelled).Manifest)
-		if err != nil {
-			return a.fail("render", err)
-		}
-		a.hashes[object.ID] = hash
-		if mark := ownership.KeepMark(labelled.Manifest); mark != "" {
-			a.keeps[object.ID] = mark
-		}
-		if scaler, ok := diff.ScalerOf(object.ID, labelled.Manifest); ok {
-			a.scalers = append(a.scalers, scaler)
-		}
-		a.objects = append(a.objects, labelled)
-		a.secrets = append(a.secrets, redact.SecretValues(object.ID, object.Manifest)...)
 	}
 	a.secrets = append(a.secrets, a.rendered.Secrets...)
 	a.rendered.Objects, a.rendered.Secrets = nil, nil // from here on there are the labelled ones
@@ -160,6 +140,33 @@ func (r Reconciler) prepareApp(ctx context.Context, request Request, config drif
 		return a.fail("render", err)
 	}
 	return a
+}
+
+// with is the app with one more object that its render wants, labelled as the app's.
+func (a app) with(request Request, object drift.Object) (app, error) {
+	labelled, err := drift.WithPartOf(object, a.partOf)
+	if err != nil {
+		return a, err
+	}
+	if reason := request.own().Owns(object.ID, object.Manifest); reason != "" {
+		return a, &drift.Problem{Stage: "render",
+			File: drift.FileLine(object.Origin.File, object.Origin.Line),
+			Hint: "an app cannot manage what Killick itself runs on; rename or remove the object",
+			Err:  fmt.Errorf("%s is %s", object.ID.Short(), reason)}
+	}
+	a.hashes[object.ID], err = diff.HashManifest(request.Key, diff.WithoutNondeterministic(labelled).Manifest)
+	if err != nil {
+		return a, err
+	}
+	if mark := ownership.KeepMark(labelled.Manifest); mark != "" {
+		a.keeps[object.ID] = mark
+	}
+	if scaler, ok := diff.ScalerOf(object.ID, labelled.Manifest); ok {
+		a.scalers = append(a.scalers, scaler)
+	}
+	a.objects = append(a.objects, labelled)
+	a.secrets = append(a.secrets, redact.SecretValues(object.ID, object.Manifest)...)
+	return a, nil
 }
 
 // A Git host that hangs, or a template without an end, must cost its own app and no

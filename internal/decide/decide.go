@@ -153,9 +153,6 @@ func applying(reasons []drift.Reason, change drift.Change) []drift.Reason {
 // combine is the table proper.
 func combine(change drift.Change, verdict drift.Verdict) drift.Decision {
 	untracked := change.Type != drift.Missing && change.Type != drift.Extra && !change.Ownership.Tracked
-	// What was added cannot stay where it keeps Git's own items out.
-	additionsOnly := liveAdditionsOnly(change) && (change.Err == nil || !KeyEdited(change.Fields)) &&
-		!slices.ContainsFunc(change.Fields, func(f drift.FieldChange) bool { return f.Addition && f.Excluded })
 	because := func(action drift.Action, verbs ...drift.Verb) drift.Decision {
 		d := drift.Decision{Action: action, Granted: change.Fields}
 		for _, verb := range verbs {
@@ -167,12 +164,12 @@ func combine(change drift.Change, verdict drift.Verdict) drift.Decision {
 	alert := func(reason string) drift.Decision { return drift.Decision{Reason: reason} }
 	switch {
 	case untracked && change.Type == drift.InSync:
-		if verdict.Has(drift.VerbAdopt) && verdict.Has(drift.VerbSync) && !verdict.Has(drift.VerbAlertOnly) {
-			d := because(drift.Sync, drift.VerbAdopt, drift.VerbSync)
-			d.Adopt = true
-			return d
+		if !verdict.Has(drift.VerbAdopt) || !verdict.Has(drift.VerbSync) || verdict.Has(drift.VerbAlertOnly) {
+			return drift.Decision{Action: drift.Ignore, Reason: "equal, and not ours"}
 		}
-		return drift.Decision{Action: drift.Ignore, Reason: "equal, and not ours"}
+		d := because(drift.Sync, drift.VerbAdopt, drift.VerbSync)
+		d.Adopt = true
+		return d
 	case change.Type == drift.InSync:
 		return drift.Decision{Action: drift.Ignore, Reason: "in sync"}
 	case verdict.Has(drift.VerbAlertOnly):
@@ -200,7 +197,7 @@ func combine(change drift.Change, verdict drift.Verdict) drift.Decision {
 			return alert("no policy grants heal")
 		}
 		return adopting(because(drift.Heal, drift.VerbHeal), untracked, verdict)
-	case additionsOnly:
+	case liveAdditionsOnly(change) && !keepsOut(change):
 		if !verdict.Has(drift.VerbSync) {
 			return alert("no policy grants sync")
 		}
@@ -322,6 +319,12 @@ func listOf(path nested.Path) (nested.Path, bool) {
 	return path[:len(path)-1], true
 }
 
+// keepsOut says that what was added cannot stay, because Git's own items find no place beside it.
+func keepsOut(change drift.Change) bool {
+	return change.Err != nil && KeyEdited(change.Fields) ||
+		slices.ContainsFunc(change.Fields, func(f drift.FieldChange) bool { return f.Addition && f.Excluded })
+}
+
 func liveAdditionsOnly(change drift.Change) bool {
 	if change.Cause != drift.CauseBoth {
 		return false
@@ -344,63 +347,4 @@ func withoutAdditions(fields []drift.FieldChange) []drift.FieldChange {
 		}
 	}
 	return kept
-}
-
-// grantVerbs are the verbs that allow something.
-var grantVerbs = []drift.Verb{drift.VerbSync, drift.VerbHeal, drift.VerbPrune, drift.VerbAdopt, drift.VerbReplace, drift.VerbIgnore}
-
-func grants(verdict drift.Verdict) []drift.Reason {
-	var out []drift.Reason
-	for _, verb := range grantVerbs {
-		out = append(out, verdict.Reasons[verb]...)
-	}
-	return out
-}
-
-// overruled are reasons that were given and that the decision did not follow.
-func overruled(verdict drift.Verdict, d drift.Decision) []drift.Reason {
-	var out []drift.Reason
-	for _, reason := range grants(verdict) {
-		if !slices.Contains(d.Because, reason) && relevant(reason.Verb, d) {
-			out = append(out, reason)
-		}
-	}
-	return out
-}
-
-// relevant leaves out grants for another drift type: a rule that grants prune is
-// not overruled by an object that is not extra.
-func relevant(verb drift.Verb, d drift.Decision) bool {
-	return d.Action == drift.AlertOnly || d.Action == drift.Ignore && d.Because != nil || verb == drift.VerbIgnore
-}
-
-func firstText(reasons []drift.Reason) string {
-	if len(reasons) == 0 {
-		return ""
-	}
-	return reasons[0].Text
-}
-
-var severityRank = map[string]int{"": 0, "info": 1, "warning": 2, "critical": 3}
-
-// severityOf is the highest severity any reason names.
-func severityOf(verdict drift.Verdict) string {
-	highest := ""
-	for _, reasons := range verdict.Reasons {
-		for _, reason := range reasons {
-			if severityRank[reason.Severity] > severityRank[highest] {
-				highest = reason.Severity
-			}
-		}
-	}
-	return highest
-}
-
-func routesOf(verdict drift.Verdict) []string {
-	var routes []string
-	for _, reason := range verdict.Reasons[drift.VerbNotify] {
-		routes = append(routes, reason.Text)
-	}
-	slices.Sort(routes)
-	return slices.Compact(routes)
 }

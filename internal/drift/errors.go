@@ -102,6 +102,7 @@ type CutOff struct {
 	Reason string // takes more than 1000000 steps
 }
 
+// Error says which area was cut off, where, and why.
 func (c *CutOff) Error() string {
 	text := "evaluating policies: area " + c.Area
 	if c.Rule != "" {
