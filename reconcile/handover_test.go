@@ -173,6 +173,24 @@ func TestAppThatLeftTheConfig(t *testing.T) {
 	}
 }
 
+// An object whose kind was taken out of the cluster is gone, also where nobody asks for it
+// any more: an app that left the config is forgotten then.
+func TestAppThatLeftTheConfigAndItsKind(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.app("other")
+	s.create("kubectl-create", widgets)
+	s.installed(true)
+	s.commit(map[string]string{"a.yaml": `{apiVersion: $NS.example.com/v1, kind: Widget, metadata: {name: w}}`, "other/c.yaml": configMap("c")})
+	s.converge()
+	s.apps = slices.DeleteFunc(s.apps, func(a drift.App) bool { return a.Name == "shop" })
+	s.run().expect("the object is there", `error: shop config: app "shop" left the config; its objects stay`)
+	s.remove(widgetCRD)
+	s.installed(false)
+	s.run().silent("it went with its kind")
+	s.absent("v1 ConfigMap " + s.state + "/" + drift.ParentName("shop"))
+}
+
 // An app that left the config is not forgotten while one of its objects is there, whatever
 // somebody has made of the part-of label.
 func TestAppThatLeftTheConfigAndItsLabels(t *testing.T) {

@@ -25,7 +25,11 @@ import (
 // either, and no CRD defines it. A built-in kind needs no CRD to be asked for, and one of
 // an aggregated API has none. Whatever cannot be read makes the answer no.
 func (s *survey) kindIsGone(ctx context.Context, id drift.ID) bool {
-	if groupDegraded(s.served, id.Group) {
+	return s.session.kindIsGone(ctx, s.served, id)
+}
+
+func (s *session) kindIsGone(ctx context.Context, served drift.Capabilities, id drift.ID) bool {
+	if groupDegraded(served, id.Group) {
 		return false
 	}
 	if described, err := s.describes(ctx, id.Group, id.Kind); described || err != nil {
