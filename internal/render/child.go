@@ -70,6 +70,11 @@ type secretBytes struct{ Key, Value []byte }
 // IsChild says whether a process was started, with these arguments, to render.
 func IsChild(args []string) bool { return len(args) > 0 && args[0] == childVerb }
 
+// collectAt is how much a child's heap may grow between two collections, in percent of what is
+// in use. Templates leave much behind and keep little: 200 takes an eighth less CPU than Go's
+// own 100, for 15 to 20 MB. Near its memory limit a child collects as often as it must.
+const collectAt = 200
+
 // Serve is the whole life of a child: it renders what the parent asks for, until
 // its standard input ends or nothing has been asked for some seconds. Before it reads anything it
 // gives up what it does not need: memory above its limit, and, on Linux, the right
@@ -83,6 +88,7 @@ func Serve(args []string, in io.Reader, out, report io.Writer) int {
 		return byHand(report)
 	}
 	debug.SetMaxStack(int(min(stackBytes, memory/4))) // a stack is copied when it grows
+	debug.SetGCPercent(collectAt)
 	debug.SetMemoryLimit(memory - memory/8)
 	if err := limitMemory(memory); err != nil {
 		fmt.Fprintln(report, "killick: limiting the memory of a render:", err)
