@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,6 +55,9 @@ func (r Reconciler) anyLeft(ctx context.Context, request Request, apps []app, na
 		}
 		// One that stays is enough to know.
 		seen := r.Reader.Get(ctx, drift.App{}, entry.ID, entry.Version)
+		if errors.Is(seen.Err, drift.ErrNotServed) && r.Reader.KindIsGone(ctx, entry.ID) {
+			continue
+		}
 		if seen.State == drift.Unreadable || seen.State == drift.Present && staysWith(partOf, entry, diff.CompareExtra(seen, entry, family(request))) {
 			return true, nil
 		}

@@ -30,6 +30,8 @@ type Reader interface {
 	Observe(ctx context.Context, wants []drift.Want) ([]drift.Seen, error)
 	// Get reads one object afresh.
 	Get(ctx context.Context, app drift.App, id drift.ID, version string) drift.Observation
+	// KindIsGone says that the kind was taken out of the cluster, and its objects with it.
+	KindIsGone(ctx context.Context, id drift.ID) bool
 	// DryPatch answers what a JSON patch would make of the live object.
 	DryPatch(ctx context.Context, app drift.App, id drift.ID, version string, live map[string]any, patch []nested.PatchOp) (map[string]any, error)
 	// DryCreate answers what the object would be if it were created afresh.

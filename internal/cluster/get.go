@@ -2,13 +2,11 @@ package cluster
 
 import (
 	"context"
-	"errors"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
 
-// Get reads one object afresh, as the app's identity. No dry-run is made. An object of a kind
-// that was taken out of the cluster is absent.
+// Get reads one object afresh, as the app's identity. No dry-run is made.
 func (c *Client) Get(ctx context.Context, app drift.App, id drift.ID, version string) drift.Observation {
 	seen := drift.Observation{ID: id}
 	session, err := c.as(app)
@@ -17,10 +15,6 @@ func (c *Client) Get(ctx context.Context, app drift.App, id drift.ID, version st
 		return seen
 	}
 	of, err := c.resource(ctx, drift.Kind{Group: id.Group, Version: version, Kind: id.Kind})
-	if errors.Is(err, drift.ErrNotServed) && c.kindIsGone(ctx, session, id) {
-		seen.State = drift.Absent
-		return seen
-	}
 	if err != nil {
 		seen.Err = unreadable(drift.Object{ID: id}, err)
 		return seen
@@ -38,10 +32,12 @@ func (c *Client) Get(ctx context.Context, app drift.App, id drift.ID, version st
 	return seen
 }
 
-// kindIsGone says that nothing can hold an object of a kind any more, because the kind was
-// taken out of the cluster. Whatever cannot be read makes the answer no.
-func (c *Client) kindIsGone(ctx context.Context, session *session, id drift.ID) bool {
-	served, err := c.Capabilities(ctx)
+// KindIsGone says that nothing can hold an object of a kind any more, because the kind was
+// taken out of the cluster. Whatever cannot be read makes the answer no. Get does not ask
+// that: before a write, and for what may still use an object, a kind that is not served is
+// one that cannot be read.
+func (c *Client) KindIsGone(ctx context.Context, id drift.ID) bool {
+	served, err := c.known(ctx)
 	if err != nil {
 		return false
 	}
@@ -50,5 +46,5 @@ func (c *Client) kindIsGone(ctx context.Context, session *session, id drift.ID) 
 		return false
 	}
 	defer leave()
-	return session.kindIsGone(ctx, served, id)
+	return c.own.kindIsGone(ctx, served, id)
 }
