@@ -13,7 +13,7 @@ import (
 
 const (
 	requestTimeout = 15 * time.Second
-	maxAttempts    = 3                // per form, more would hold the run up
+	maxAttempts    = 3                // per form; more would hold the run up
 	maxRetryAfter  = 60 * time.Second // a longer wait is left to the next run, also without a deadline
 )
 

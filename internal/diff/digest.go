@@ -32,7 +32,7 @@ func HashManifest(key []byte, manifest map[string]any) (string, error) {
 
 // HashLive is an HMAC of what matters of a live object between two runs: which
 // fields we and people own, the live values there, and the order of lists
-// (docs/drift.md, T2). Without our own Apply entry it covers the whole object except
+// (docs/drift.md). Without our own Apply entry it covers the whole object except
 // status, resourceVersion and managedFields' times.
 func HashLive(n drift.Noise, key []byte, live map[string]any) (string, error) {
 	entries, err := ownership.Read(n, live)

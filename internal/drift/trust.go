@@ -53,7 +53,8 @@ func (b Belief) Same(row Row, uid, resourceVersion string) bool {
 		row.Version != "" && row.Version == resourceVersion && row.UID == uid && !b.Audit.Due(uid)
 }
 
-// The audit asks about every object in turn, whatever is believed of it (docs/drift.md): a proof says that an apply would change nothing, not that admission would
+// The audit asks about every object in turn, whatever is believed of it (docs/drift.md): a
+// proof says that an apply would change nothing, not that admission would
 // still accept it. Time is cut into slots, and each object belongs to one of
 // them. Four hours for all, and about one between two runs that audit, keep every
 // answer younger than six.

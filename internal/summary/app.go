@@ -59,8 +59,8 @@ func AppOf(outcome AppOutcome) drift.ReportApp {
 
 // regrouped are the objects to prune of which Git wants one of the same kind and name in
 // another API group, with that group: what they stand for is deleted and created again,
-// although each is an object of its own. (Where both groups serve one object, docs/guards.md, P1
-// does not make it a candidate.)
+// although each is an object of its own. (Where both groups serve one object, P1
+// of docs/guards.md does not make it a candidate.)
 func regrouped(results []drift.Result) map[drift.ID]string {
 	created := map[drift.ID]string{}
 	for _, result := range results {

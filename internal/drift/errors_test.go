@@ -1,41 +1,14 @@
-package summary
+package drift_test
 
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killick-dev/killick/internal/drift"
 )
-
-// The Go types are the published document: every field has a JSON name, and none
-// is left out when empty.
-func TestInputTypesAreClosed(t *testing.T) {
-	t.Parallel()
-	var visit func(reflect.Type, string)
-	visit = func(of reflect.Type, at string) {
-		switch of.Kind() {
-		case reflect.Struct:
-			for i := range of.NumField() {
-				field := of.Field(i)
-				name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-				if name == "" || name == "-" || options != "" || strings.ToLower(name) != name {
-					t.Errorf("%s.%s: json tag %q", at, field.Name, field.Tag.Get("json"))
-				}
-				visit(field.Type, at+"."+field.Name)
-			}
-		case reflect.Slice, reflect.Map:
-			visit(of.Elem(), at+"[]")
-		case reflect.Pointer:
-			t.Errorf("%s can be null", at)
-		}
-	}
-	visit(reflect.TypeFor[drift.Input](), "Input")
-}
 
 func TestReportOfProblems(t *testing.T) {
 	t.Parallel()
